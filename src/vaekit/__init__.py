@@ -1,0 +1,26 @@
+"""vaekit: variational autoencoders for arrays, images, tables and graphs.
+
+Importing it is cheap: torch and the rest are loaded when a name is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from vaekit.estimators import VAE, Autoencoder, load
+
+_HOMES = {"Autoencoder": "vaekit.estimators", "VAE": "vaekit.estimators", "load": "vaekit.estimators"}
+
+__all__ = ["VAE", "Autoencoder", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'vaekit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,27 @@
+"""Reading data: files and named data sets, each as a `vaekit.schema.Dataset`.
+
+Importing this package loads neither torch nor a DataFrame library: each name is fetched on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vaekit.data.datasets import dataset_names, load_dataset
+    from vaekit.data.sources import read
+
+__all__ = ["dataset_names", "load_dataset", "read"]
+
+_HOMES = {"dataset_names": "datasets", "load_dataset": "datasets", "read": "sources"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,105 @@
+"""The text of a .csv file: what must hold of it, each fault told with its line, and numbers between blanks."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vaekit.data.files import quoted
+from vaekit.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null")  # read as missing, besides the empty cell
+
+
+def check_utf8(data: bytes, path: Path) -> str:
+    """Return the text of `data`; raise a DataError that names the first line that is not UTF-8."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{quoted(path)} line {line} is not UTF-8 text: save the file as UTF-8.") from error
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DataError(f"{quoted(path)} line {line} holds a zero byte: this is not a text file.")
+    return text
+
+
+def header(text: str, path: Path) -> list[str]:
+    """Return the names of the columns, without blanks around them.
+
+    Raises:
+        DataError: there is no text, a name stands twice, the columns are not separated by commas, or the first line
+            holds only numbers and so is likely a row. (Numbers that count the columns from 0 or 1 are names.)
+    """
+    line, cells = next(((line, cells) for line, cells in _records(text, path) if cells), (0, []))
+    if not cells:
+        raise DataError(f"{quoted(path)} is empty.")
+    names = [cell.strip() for cell in cells]
+    twice = next((name for position, name in enumerate(names) if name in names[:position]), None)
+    if twice is not None:
+        raise DataError(f"{quoted(path)} has two columns named {twice!r}.")
+    for separator, word in ((";", "semicolons"), ("\t", "tabs")):
+        if len(names) == 1 and separator in names[0]:
+            raise DataError(f"{quoted(path)} seems to separate its columns by {word}: save it with commas.")
+    counted = [[str(number + start) for number in range(len(names))] for start in (0, 1)]
+    if all(_is_number(name) for name in names) and names not in counted:
+        raise DataError(
+            f"{quoted(path)} line {line} holds only numbers where the names of the columns belong: add a header."
+        )
+    return names
+
+
+def check_lines(text: str, width: int, path: Path) -> None:
+    """Raise a DataError that names the first line whose number of cells is not `width`."""
+    started = False
+    for line, cells in _records(text, path):
+        started = started or bool(cells)
+        if started and not cells and width > 1:
+            raise DataError(f"{quoted(path)} line {line} is empty, its header has {width} cells.")
+        if cells and len(cells) != width:
+            s = "" if len(cells) == 1 else "s"
+            raise DataError(f"{quoted(path)} line {line} has {len(cells)} cell{s}, its header has {width}.")
+
+
+def unpadded(column: pl.Series) -> pl.Series:
+    """The numbers of a text column where blanks around the cells are all that hid them ("1, 2" for "1,2")."""
+    import polars as pl
+
+    if column.dtype != pl.String:
+        return column
+    bare = column.str.strip_chars()
+    if bare.equals(column):
+        return column
+    bare = bare.set(bare.is_in(["", *MISSING]).fill_null(False), None)
+    for dtype in (pl.Int64, pl.Float64):
+        numbers = bare.cast(dtype, strict=False)
+        if numbers.null_count() == bare.null_count() < len(bare):
+            return numbers
+    return column
+
+
+def _records(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the number of the line on which it starts."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            yield line, next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DataError(f"{quoted(path)} line {line} cannot be split into cells: {error}.") from error
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,70 @@
+"""The file formats of the named data sets: each reads a file into arrays by part (X, valid, y, X_test, y_test)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vaekit.data.arrays import load_mat, load_npz
+from vaekit.data.files import opened, quoted
+from vaekit.data.images import load_idx
+from vaekit.errors import DataError
+
+Parts = dict[str, np.ndarray]
+
+
+def digits() -> Parts:
+    """scikit-learn's digits, whose grey levels 0..16 it keeps as floats."""
+    from sklearn.datasets import load_digits
+
+    bunch: Any = load_digits()
+    return {"X": bunch.images.astype(np.uint8), "y": bunch.target.astype(np.uint8)}
+
+
+def idx(part: str) -> Callable[[Path], Parts]:
+    """A reader of one part from an IDX file."""
+
+    def decode(path: Path) -> Parts:
+        return {part: load_idx(path)}
+
+    return decode
+
+
+def frey_npz(path: Path) -> Parts:
+    """The frames as `images` of a .npz file."""
+    return {"X": _array(path, "images")}
+
+
+def frey_mat(path: Path) -> Parts:
+    """The frames as the columns of `ff` in a MATLAB file, as their maker gave them out."""
+    return {"X": load_mat(path, "ff").T}
+
+
+def static_npz(path: Path) -> Parts:
+    """The three parts of the binary MNIST, eight pixels a byte."""
+    names = {"X": "train", "valid": "valid", "X_test": "test"}
+    return {part: np.unpackbits(_array(path, name), axis=-1) for part, name in names.items()}
+
+
+def static_text(part: str) -> Callable[[Path], Parts]:
+    """A reader of one part of the binary MNIST from text: 784 digits 0 or 1 a line."""
+
+    def decode(path: Path) -> Parts:
+        with opened(path) as file:
+            signs = np.frombuffer(file.read(), np.uint8)
+        digits = signs[(signs == ord("0")) | (signs == ord("1"))] - ord("0")
+        if len(digits) + np.isin(signs, list(b" \r\n")).sum() != len(signs):
+            raise DataError(f"{quoted(path)} holds signs other than 0, 1 and blanks.")
+        return {part: digits}
+
+    return decode
+
+
+def _array(path: Path, name: str) -> np.ndarray:
+    arrays = load_npz(path)
+    if name not in arrays or arrays[name].dtype != np.uint8:
+        raise DataError(f"{quoted(path)} holds no array {name!r} of uint8.")
+    return arrays[name]

@@ -1,0 +1,119 @@
+"""DATA as the user writes it: the name of a data set, or a path, read by what it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from vaekit.data.files import check_file, opened, quoted
+from vaekit.data.kinds import as_kind, check_kind
+from vaekit.errors import DataError, did_you_mean
+from vaekit.schema import Dataset
+
+Reader = Callable[[Path, str | None], Dataset]
+
+# How a file of each ending is read: module and function of this package, imported when used.
+_ENDINGS = {
+    ".npy": "arrays.read_npy",
+    ".npz": "arrays.read_npz",
+    ".csv": "tables.read_csv",
+    ".csv.gz": "tables.read_csv",
+    ".parquet": "tables.read_parquet",
+    ".idx": "images.read_idx",
+    ".idx.gz": "images.read_idx",
+    "-ubyte": "images.read_idx",
+    "-ubyte.gz": "images.read_idx",
+    ".txt": "graph",
+    ".tsv": "graph",
+    ".graphml": "graph",
+}
+
+
+def read(source: str | os.PathLike[str], kind: str | None = None) -> Dataset:
+    """Read a data set by its name, or a file or folder by its path.
+
+    A name wins over a file of that name, unless a path is meant: with a separator (``./digits``) or a known ending.
+
+    Args:
+        source: a name (see `dataset_names`), or a path: .csv (.gz), .parquet, .npy, .npz, IDX (.gz), a folder of
+            images.
+        kind: "array", "table", "images" or "graph", where the data do not say or are to be read otherwise:
+            "array" flattens images.
+
+    Returns:
+        The data with their kind and a line on what was read.
+
+    Raises:
+        OptionError: there is no such kind.
+        DataError: there is no such data set or file, or it cannot be read as the kind; the message says why.
+
+    >>> data = read("digits")
+    >>> data.X.shape, data.kind
+    ((1797, 8, 8), 'images')
+    >>> read("digits", kind="array").X.shape
+    (1797, 64)
+    """
+    from vaekit.data.datasets import dataset_names, load_dataset
+
+    check_kind(kind)
+    text = os.fspath(source)
+    path, names = Path(text), dataset_names()
+    means_path = not isinstance(source, str) or _by_ending(path) is not None or any(c in text for c in "/" + os.sep)
+    if text in names and not (means_path and os.path.exists(path)):
+        return _as(load_dataset(text), kind)
+    if text and os.path.isdir(path):
+        if kind == "graph":
+            raise DataError(f"{quoted(text)} is a folder, which is no graph.")
+        return _reader("images.read_folder")(path, kind)
+    if means_path:
+        check_file(path)
+    elif not text or not os.path.exists(path):
+        hint = did_you_mean(text, names) or f"; the data sets are {', '.join(names)}"
+        raise DataError(f"There is neither a data set nor a file named {text!r}{hint}.")
+    reader = "graph" if kind == "graph" else _by_ending(path) or _by_content(path)
+    return _reader(reader)(path, kind)
+
+
+def _as(data: Dataset, kind: str | None) -> Dataset:
+    """A named data set of arrays as the kind asked for."""
+    if kind in (None, data.kind):
+        return data
+    if kind == "graph":
+        raise DataError(f"The data set {data.name!r} is no graph.")
+    X, kind = as_kind(data.X, kind, f"The data set {data.name!r}")
+    X_test = None if data.X_test is None else data.X_test.reshape(-1, *X.shape[1:])
+    return dataclasses.replace(data, X=X, X_test=X_test, kind=kind)
+
+
+def _reader(where: str) -> Reader:
+    if where == "graph":
+        return _read_graph
+    module, function = where.split(".")
+    return getattr(import_module(f"vaekit.data.{module}"), function)
+
+
+def _by_ending(path: Path) -> str | None:
+    name = path.name.lower()
+    return next((reader for ending, reader in _ENDINGS.items() if name.endswith(ending)), None)
+
+
+def _by_content(path: Path) -> str:
+    from vaekit.data.images import IMAGE_ENDINGS, is_idx
+
+    if path.suffix.lower() in IMAGE_ENDINGS:
+        raise DataError(f"{quoted(path)} is a single image: give the folder that holds the images.")
+    with opened(path) as file:
+        if is_idx(file.read(4)):
+            return "images.read_idx"
+    raise DataError(
+        f"{quoted(path)} does not say what it is: .csv, .parquet, .npy, .npz, IDX files and folders of images are read."
+    )
+
+
+def _read_graph(path: Path, kind: str | None) -> Dataset:
+    if kind not in (None, "graph"):
+        raise DataError(f"{quoted(path)} is read as a graph only: save {kind} data as .csv, .parquet, .npy or .npz.")
+    raise DataError(f"{quoted(path)} is a graph, and graphs are not read yet.")

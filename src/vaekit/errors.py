@@ -1,0 +1,135 @@
+"""What can go wrong through no fault of vaekit, and the checks that say so in one sentence.
+
+Every class is also a built-in exception, so that callers who know nothing of vaekit catch what they expect.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+class VaekitError(Exception):
+    """Base of all errors that a user of vaekit can mend."""
+
+
+class OptionError(VaekitError, ValueError):
+    """An argument has a value that cannot be used, or a name that does not exist."""
+
+
+class DataError(VaekitError, ValueError):
+    """The data cannot be used as they are."""
+
+
+class DataTypeError(DataError, TypeError):
+    """The data are of a type that cannot be used (text where numbers belong)."""
+
+
+class RunError(VaekitError, ValueError):
+    """A RUN folder is missing, exists already, is damaged, or does not belong to what was asked."""
+
+
+class TrainingError(VaekitError, RuntimeError):
+    """Training cannot go on: the loss is no longer a number."""
+
+
+class MissingDependencyError(VaekitError, ImportError):
+    """An optional dependency is needed; the message says what to install."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the nearest known name, or an empty string.
+
+    >>> did_you_mean("latent_dims", ["latent_dim", "hidden"])
+    " (did you mean 'latent_dim'?)"
+    """
+    nearest = difflib.get_close_matches(str(name), list(known), n=1)
+    return f" (did you mean {nearest[0]!r}?)" if nearest else ""
+
+
+def join(items: Iterable[object], most: int = 5) -> str:
+    """List up to `most` items in one line.
+
+    >>> join(["a", "b", "c"], most=2)
+    "'a', 'b' and 1 more"
+    """
+    items = list(items)
+    shown = ", ".join(repr(item) for item in items[:most])
+    return shown + (f" and {len(items) - most} more" if len(items) > most else "")
+
+
+class Faults:
+    """Collect the faults of several arguments and raise them together, one sentence each.
+
+    >>> faults = Faults()
+    >>> faults.number("epochs", -1, low=1, integer=True)
+    >>> faults.choice("likelihood", "gausian", ["gaussian", "poisson"])
+    >>> faults.raise_if_any()
+    Traceback (most recent call last):
+    ...
+    vaekit.errors.OptionError: epochs=-1 must be a whole number of at least 1. likelihood='gausian' is not one of \
+'gaussian', 'poisson' (did you mean 'gaussian'?).
+    """
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def number(
+        self,
+        name: str,
+        value: Any,
+        *,
+        low: float = -math.inf,
+        high: float = math.inf,
+        open_low: bool = False,
+        open_high: bool = False,
+        integer: bool = False,
+        optional: bool = False,
+    ) -> None:
+        """Note a fault unless `value` is a finite number in the range (or None where `optional`)."""
+        if value is None and optional:
+            return
+        kind = "a whole number" if integer else "a number"
+        ok = isinstance(value, (int, float)) or hasattr(value, "__index__") or hasattr(value, "__float__")
+        if ok and not isinstance(value, (bool, str)):
+            number = float(value)
+            ok = math.isfinite(number) and (not integer or number == int(number))
+            ok = ok and (number > low if open_low else number >= low)
+            ok = ok and (number < high if open_high else number <= high)
+        else:
+            ok = False
+        if ok:
+            return
+        limits = []
+        if low > -math.inf:
+            limits.append(f"above {low:g}" if open_low else f"of at least {low:g}")
+        if high < math.inf:
+            limits.append(f"below {high:g}" if open_high else f"at most {high:g}")
+        text = " ".join([kind, " and ".join(limits)]).strip()
+        self.found.append(f"{name}={value!r} must be {text}{', or None' if optional else ''}.")
+
+    def choice(self, name: str, value: Any, known: Iterable[Any]) -> None:
+        """Note a fault unless `value` is one of `known`."""
+        known = list(known)
+        if not any(value is k or (type(value) is type(k) and value == k) for k in known):
+            listed = ", ".join(repr(k) for k in known)
+            hint = did_you_mean(value, [k for k in known if isinstance(k, str)]) if isinstance(value, str) else ""
+            self.found.append(f"{name}={value!r} is not one of {listed}{hint}.")
+
+    def unknown(self, given: Mapping[str, Any] | Iterable[str], known: Iterable[str], what: str = "option") -> None:
+        """Note a fault for each name in `given` that is not in `known`."""
+        known = list(known)
+        for name in given:
+            if name not in known:
+                self.found.append(f"There is no {what} {name!r}{did_you_mean(name, known)}.")
+
+    def add(self, sentence: str) -> None:
+        """Note a fault in its own words."""
+        self.found.append(sentence)
+
+    def raise_if_any(self) -> None:
+        """Raise one OptionError that holds every sentence."""
+        if self.found:
+            raise OptionError(" ".join(self.found))

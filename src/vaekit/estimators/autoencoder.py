@@ -1,0 +1,177 @@
+"""`Autoencoder`: the deterministic autoencoder with scikit-learn's conventions."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vaekit.data.rows import Rows
+from vaekit.estimators.base import LatentEstimator
+from vaekit.evaluation.likelihood import active_units, mean_and_se
+from vaekit.models import Autoencoder as Model
+from vaekit.models.vae import Headed, MeanEncoder, dry_run
+from vaekit.nn import MLP, Standardise
+from vaekit.schema import ColumnStats
+
+
+class Autoencoder(LatentEstimator):
+    r"""Deterministic autoencoder: a code of L numbers from which a row can be rebuilt.
+
+    Minimises the mean squared error of the standardised values; with `hidden=()` it spans the subspace of PCA
+    (Bourlard and Kamp 1988). It has no density: it cannot score or sample. Use it to compress, to find a picture of the
+    data, or to initialise a supervised model with `encoder_`.
+
+    Args:
+        latent_dim: number L of latent units.
+        hidden: widths of the encoder's hidden layers; the decoder has them in reverse. () makes both linear.
+        activation: as in `VAE`.
+        encoder: own module from (B, \*shape), standardised, to features (B, F); a linear map to the code is added.
+        decoder: own module from (B, L) to (B, \*shape), standardised.
+        epochs, batch_size, learning_rate, schedule, optimizer, epsilon, weight_decay, clip_norm, average,
+        validation_fraction, patience, precision, compile, warm_start, device, callbacks, random_state, verbose:
+            as in `VAE`; the held-out score is the mean squared error.
+
+    Attributes:
+        model_: the trained `vaekit.models.Autoencoder`.
+        encoder_: a copy of the encoder as an nn.Module from raw X to codes.
+        history_, n_iter_, best_epoch_, schema_: as in `VAE`.
+
+    Raises:
+        OptionError, DataError, TrainingError: see `fit`.
+
+    >>> from sklearn.datasets import load_iris
+    >>> X = load_iris().data
+    >>> ae = Autoencoder(latent_dim=2, hidden=(), epochs=5, random_state=0, verbose=0).fit(X)
+    >>> ae.reconstruct(X).shape, ae.score(X) < 0
+    ((150, 4), True)
+    """
+
+    _unit = "standardised squared error, negative"
+
+    def __init__(
+        self,
+        latent_dim: int = 2,
+        hidden: Sequence[int] = (512,),
+        *,
+        activation: str = "silu",
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        epochs: int = 200,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        schedule: str = "constant",
+        optimizer: str = "adam",
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        average: float | None = None,
+        validation_fraction: float | None = 0.1,
+        patience: int | None = 20,
+        precision: str = "float32",
+        compile: bool = False,
+        warm_start: bool = False,
+        device: str = "auto",
+        callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+    ) -> None:
+        self.latent_dim = latent_dim
+        self.hidden = hidden
+        self.activation = activation
+        self.encoder = encoder
+        self.decoder = decoder
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.optimizer = optimizer
+        self.epsilon = epsilon
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.average = average
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.precision = precision
+        self.compile = compile
+        self.warm_start = warm_start
+        self.device = device
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _configure(self, stats: ColumnStats) -> None:
+        pass
+
+    def _prepare(self, rows: Rows, *, training: bool) -> Rows:
+        return rows
+
+    def _build(self, stats: ColumnStats) -> Model:
+        shape = self.schema_.shape
+        scale = torch.where(stats.std > 0, stats.std, 1.0)
+        if self.schema_.is_image:  # one spread for all pixels, so that an image keeps its contrasts
+            spread = (stats.std.square() + (stats.mean - stats.mean.mean()).square()).mean().sqrt()
+            scale = torch.full_like(stats.std, float(spread) or 1.0)
+        scaling = Standardise(shape)
+        scaling.loc.copy_(stats.mean)
+        scaling.scale.copy_(scale)
+        size = self.schema_.size
+        encoder, decoder = copy.deepcopy(self.encoder), copy.deepcopy(self.decoder)
+        if encoder is None:
+            encoder = MLP(size, self.hidden, self.latent_dim, self.activation)
+        else:
+            features = dry_run("encoder", encoder, torch.zeros(2, *shape))[0].numel()
+            encoder = Headed(encoder, features, self.latent_dim)
+        if decoder is None:
+            decoder = MLP(self.latent_dim, tuple(reversed(self.hidden)), size, self.activation)
+        return Model(encoder, decoder, scaling, self.latent_dim)
+
+    def _value(self, model: Model) -> Callable[[Tensor, float], Tensor]:
+        return lambda x, factor: -model.errors(x)
+
+    def _held_out_score(self, rows: Rows) -> Callable[[Model], float]:
+        @torch.no_grad()
+        def score(model: Model) -> float:
+            parts = [model.errors(rows.take(part)) for part in rows.chunks(1024)]
+            return -float(torch.cat(parts).double().mean())
+
+        return score
+
+    def _encode(self, x: Tensor) -> tuple[Tensor]:
+        return (self.model_.encode(x),)
+
+    def _decode(self, z: Tensor) -> Tensor:
+        return self.model_.decode(z)
+
+    def _mean_encoder(self) -> MeanEncoder:
+        return MeanEncoder(self.model_.scaling, self.model_.encoder, self.latent_dim)
+
+    @torch.no_grad()
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Minus the mean squared error of each row, (n,), in the data's units squared: higher is better."""
+        parts = [self.model_.squared_errors(x) for x in self._batches(self._read(X))]
+        return -torch.cat(parts).cpu().numpy()
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Minus the mean squared error, in the data's units squared: higher is better."""
+        return float(self.score_samples(X).astype(np.float64).mean())
+
+    def evaluate(self, X: Any, num_samples: int | None = None) -> dict[str, Any]:
+        """Mean squared error beside that of predicting the training mean; a deterministic model has no likelihood."""
+        rows = self._read(X)
+        error, error_se = mean_and_se(-self.score_samples(X).astype(np.float64))
+        loc = self.model_.scaling.loc
+        trivial = torch.cat([(x - loc).square().flatten(1).mean(1).cpu() for x in self._batches(rows)])
+        names = ("samples", "log_likelihood", "log_likelihood_se", "elbo", "reconstruction", "kl", "bits_per_dim")
+        return {
+            "n": len(rows),
+            **dict.fromkeys(names),
+            "active_units": int(active_units(self.transform(X)).sum()),
+            "mean_squared_error": error,
+            "mean_squared_error_se": error_se,
+            "mean_squared_error_of_mean": float(trivial.double().mean()),
+        }

@@ -1,0 +1,147 @@
+"""From what users hand over to rows in memory, and back to the same kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from vaekit.errors import DataError, DataTypeError, join
+from vaekit.schema import ArraySchema, Container
+
+
+def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, ArraySchema]:
+    r"""Check X by scikit-learn's rules and give its values and schema.
+
+    Args:
+        estimator: gets `n_features_in_` and `feature_names_in_` where `reset`, and is checked against them otherwise.
+        X: (n, D) array-like, scipy.sparse matrix or DataFrame, or an array (n, \*shape).
+        reset: True in `fit`.
+
+    Returns:
+        (n, \*shape) array or CSR matrix, and what a row is.
+
+    Raises:
+        DataTypeError: columns hold text.
+        DataError: columns hold NaN or infinity, or rows have another shape than at fit.
+    """
+    frame = _frame(X)
+    if frame is not None:
+        text = [name for name, kind in frame.schema.items() if not (kind.is_numeric() or kind == _nw().Boolean)]
+        if text:
+            raise DataTypeError(
+                f"Column{'s' if len(text) > 1 else ''} {join(text)} hold{'' if len(text) > 1 else 's'} text or other "
+                f"values that are not numbers; drop {'them' if len(text) > 1 else 'it'} or encode "
+                f"{'them' if len(text) > 1 else 'it'} as numbers."
+            )
+    shape = _shape(X)
+    flat = X
+    if len(shape) > 1:
+        array = np.asarray(X)
+        flat = array.reshape(len(array), -1)
+        fitted = getattr(estimator, "schema_", None)
+        if not reset and fitted is not None and shape not in (fitted.shape, (fitted.size,)):
+            name = type(estimator).__name__
+            raise DataError(f"X has rows of shape {shape}, but {name} was fitted on rows of shape {fitted.shape}.")
+    values = validate_data(
+        estimator,
+        flat,
+        reset=reset,
+        accept_sparse="csr",
+        dtype="numeric",
+        ensure_all_finite=False,
+        ensure_min_samples=2 if reset else 1,
+    )
+    names = list(frame.columns) if frame is not None else None
+    _check_finite(values, names)
+    schema = ArraySchema(
+        shape=shape,
+        dtype=str(values.dtype),
+        container=_container(X, frame),
+        columns=tuple(map(str, names)) if names is not None else None,
+        column_dtypes=None if frame is None else tuple(str(kind) for kind in frame.schema.values()),
+    )
+    return (values if scipy.sparse.issparse(values) else np.asarray(values).reshape(-1, *shape)), schema
+
+
+def like_input(values: np.ndarray, schema: ArraySchema, *, as_data: bool) -> Any:
+    r"""Give rows back in the kind of container that the data came in.
+
+    Args:
+        values: (n, \*shape) numbers.
+        schema: of the data.
+        as_data: True for values such as the data hold (samples), which get the data's type; False for means, which
+            are floating-point numbers whatever the data are.
+    """
+    whole = np.dtype(schema.dtype).kind in "iub"
+    if schema.container in ("pandas", "polars"):
+        nw = _nw()
+        columns = {name: values[:, i] for i, name in enumerate(schema.columns or ())}
+        frame = nw.from_dict(columns, backend=schema.container)
+        if as_data:
+            kinds = dict(zip(schema.columns or (), schema.column_dtypes or (), strict=True))
+            frame = frame.with_columns(_cast(nw, name, kind) for name, kind in kinds.items())
+        return frame.to_native()
+    if as_data and whole:
+        values = values.round().astype(schema.dtype)
+    elif as_data:
+        values = values.astype(schema.dtype)
+    if schema.container == "sparse":
+        return scipy.sparse.csr_array(values)
+    return values
+
+
+def _cast(nw: Any, name: str, kind: str) -> Any:
+    dtype = getattr(nw, kind, None)
+    if dtype is None:
+        return nw.col(name)
+    if kind == "Boolean":
+        return nw.col(name) > 0.5
+    return nw.col(name).round(0).cast(dtype) if dtype.is_integer() else nw.col(name).cast(dtype)
+
+
+def _nw() -> Any:
+    import narwhals
+
+    return narwhals
+
+
+def _frame(X: Any) -> Any | None:
+    if isinstance(X, (np.ndarray, list, tuple)) or scipy.sparse.issparse(X):
+        return None
+    frame = _nw().from_native(X, eager_only=True, pass_through=True)
+    return frame if isinstance(frame, _nw().DataFrame) else None
+
+
+def _container(X: Any, frame: Any | None) -> Container:
+    if scipy.sparse.issparse(X):
+        return "sparse"
+    if frame is None:
+        return "numpy"
+    return "polars" if frame.implementation.is_polars() else "pandas"
+
+
+def _shape(X: Any) -> tuple[int, ...]:
+    shape = X.shape if hasattr(X, "shape") else np.shape(X)
+    return tuple(int(length) for length in shape[1:]) or (1,)
+
+
+def _check_finite(values: Any, names: list[str] | None) -> None:
+    data = values.data if scipy.sparse.issparse(values) else values
+    if data.dtype.kind != "f" or np.isfinite(data).all():
+        return
+    if scipy.sparse.issparse(values):
+        bad = np.unique(values.indices[~np.isfinite(data)])
+    else:
+        bad = np.flatnonzero(~np.isfinite(values).all(axis=0))
+    kind = "NaN" if np.isnan(data).any() else "infinity"
+    if np.isnan(data).any() and np.isinf(data).any():
+        kind = "NaN and infinity"
+    where = join([names[i] for i in bad] if names else [int(i) for i in bad])
+    raise DataError(
+        f"Input X contains {kind} in column{'s' if len(bad) > 1 else ''} {where}; "
+        "fill or drop these values (scikit-learn's SimpleImputer does) before fitting."
+    )

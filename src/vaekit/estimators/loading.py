@@ -1,0 +1,58 @@
+"""Reading a saved estimator, or a RUN, back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from vaekit.errors import OptionError, RunError
+from vaekit.estimators.autoencoder import Autoencoder
+from vaekit.estimators.base import LatentEstimator
+from vaekit.estimators.vae import VAE
+from vaekit.runs import CONFIG, read_model
+
+ESTIMATORS: dict[str, type[LatentEstimator]] = {kind.__name__: kind for kind in (Autoencoder, VAE)}
+
+
+def load(
+    path: str | Path, device: str = "auto", encoder: nn.Module | None = None, decoder: nn.Module | None = None
+) -> Any:
+    """Read a fitted estimator from a folder written by `save` or by `vaekit fit`.
+
+    Args:
+        path: the folder.
+        device: where its network is to lie.
+        encoder, decoder: the own networks it was fitted with, if any; only their weights are in the file.
+
+    Returns:
+        The estimator, fitted.
+
+    Raises:
+        RunError: the folder is missing, damaged, foreign, of a newer schema, or its training has not finished.
+        OptionError: own networks are missing, or given for a model that has none.
+    """
+    config, tensors, history = read_model(path)
+    name, params = config["model"], dict(config["params"])
+    if name not in ESTIMATORS:
+        raise RunError(f"{Path(path) / CONFIG} names a model {name!r} that this vaekit does not have.")
+    for part, given in (("encoder", encoder), ("decoder", decoder)):
+        own = params.get(part)
+        if own is not None and given is None:
+            raise OptionError(
+                f"{path} was fitted with its own {part} ({own['module']}), of which only the weights are saved: "
+                f"pass {part}=<such a module> to load."
+            )
+        if own is None and given is not None:
+            raise OptionError(f"{path} was not fitted with its own {part}; load it without {part}=.")
+        if part in params:
+            params[part] = given
+    params["device"] = device
+    params = {key: tuple(value) if isinstance(value, list) else value for key, value in params.items()}
+    try:
+        estimator = ESTIMATORS[name](**params)
+        estimator._restore(config, tensors, history)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise RunError(f"{path} is damaged: its parts do not fit together ({error}).") from error
+    return estimator

@@ -1,0 +1,111 @@
+"""Checks of the estimators' parameters, all faults in one message, and the form in which they are saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import nn
+
+from vaekit.errors import Faults
+from vaekit.likelihoods import LIKELIHOODS
+from vaekit.nn import ACTIVATIONS
+from vaekit.training.schedules import SCHEDULES
+
+RUNTIME = ("encoder", "decoder", "callbacks")  # parameters that hold objects, which are not saved
+
+
+def check_options(estimator: BaseEstimator) -> None:
+    """Raise one OptionError that names every fault of the estimator's parameters."""
+    params = estimator.get_params(deep=False)
+    faults = Faults()
+    faults.number("latent_dim", params["latent_dim"], low=1, integer=True)
+    if not isinstance(params["hidden"], (tuple, list)):
+        faults.add(f"hidden={params['hidden']!r} must be a tuple of layer widths, such as (512,).")
+    else:
+        for width in params["hidden"]:
+            faults.number("hidden", width, low=1, integer=True)
+    faults.choice("activation", params["activation"], ACTIVATIONS)
+    for name in ("encoder", "decoder"):
+        if params[name] is not None and not isinstance(params[name], nn.Module):
+            faults.add(f"{name}={params[name]!r} must be a torch.nn.Module, or None.")
+    _check_training(faults, params)
+    if "likelihood" in params:
+        _check_probabilistic(faults, params)
+    faults.raise_if_any()
+
+
+def _check_training(faults: Faults, params: dict[str, Any]) -> None:
+    faults.number("epochs", params["epochs"], low=1, integer=True)
+    faults.number("batch_size", params["batch_size"], low=1, integer=True)
+    faults.number("learning_rate", params["learning_rate"], low=0, open_low=True)
+    faults.choice("schedule", params["schedule"], SCHEDULES)
+    faults.choice("optimizer", params["optimizer"], ["adam", "adamw"])
+    faults.number("epsilon", params["epsilon"], low=0, open_low=True)
+    faults.number("weight_decay", params["weight_decay"], low=0)
+    faults.number("clip_norm", params["clip_norm"], low=0, open_low=True, optional=True)
+    faults.number("average", params["average"], low=0, high=1, open_low=True, open_high=True, optional=True)
+    faults.number(
+        "validation_fraction",
+        params["validation_fraction"],
+        low=0,
+        high=1,
+        open_low=True,
+        open_high=True,
+        optional=True,
+    )
+    faults.number("patience", params["patience"], low=1, integer=True, optional=True)
+    faults.choice("precision", params["precision"], ["float32", "bfloat16"])
+    for name in ("warm_start", "compile"):
+        faults.choice(name, params[name], [False, True])
+    faults.number(
+        "verbose", int(params["verbose"]) if isinstance(params["verbose"], bool) else params["verbose"], low=0
+    )
+    _check_device(faults, params["device"])
+    callbacks = params["callbacks"]
+    if callbacks is not None and not all(callable(c) for c in callbacks):
+        faults.add("callbacks must be a list of functions of an epoch's record, or None.")
+
+
+def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
+    faults.choice("network", params["network"], ["mlp"])
+    faults.choice("likelihood", params["likelihood"], ["auto", *LIKELIHOODS])
+    faults.choice("binarize", params["binarize"], ["dynamic", "static", "threshold"])
+    faults.choice("prior", params["prior"], ["normal"])
+    faults.choice("objective", params["objective"], ["elbo", "iwae"])
+    faults.choice("kl", params["kl"], ["analytic", "monte_carlo"])
+    faults.number("samples", params["samples"], low=1, integer=True)
+    faults.number("beta", params["beta"], low=0)
+    faults.number("kl_warmup", params["kl_warmup"], low=0)
+    faults.number("free_bits", params["free_bits"], low=0)
+    if params["free_bits"] and (params["kl"] != "analytic" or params["objective"] != "elbo"):
+        faults.add(f"free_bits={params['free_bits']!r} needs objective='elbo' and kl='analytic'.")
+
+
+def _check_device(faults: Faults, device: Any) -> None:
+    if device == "auto":
+        return
+    try:
+        kind = torch.device(device).type
+    except (RuntimeError, TypeError):
+        faults.add(f"device={device!r} is not 'auto', 'cpu', 'cuda' or another device of torch.")
+        return
+    if kind == "cuda" and not torch.cuda.is_available():
+        faults.add(f"device={device!r} asks for a GPU, but torch finds none; use device='auto' or 'cpu'.")
+
+
+def plain_params(estimator: BaseEstimator) -> dict[str, Any]:
+    """Parameters as JSON types; own networks by the name of their class, since only their weights are saved."""
+    plain: dict[str, Any] = {}
+    for name, value in estimator.get_params(deep=False).items():
+        if name == "callbacks":
+            continue
+        if isinstance(value, nn.Module):
+            value = {"module": type(value).__name__}
+        elif name == "random_state" and value is not None and not isinstance(value, int):
+            value = getattr(estimator, "fitted_", {}).get("seed")
+        elif hasattr(value, "item"):
+            value = value.item()
+        plain[name] = list(value) if isinstance(value, tuple) else value
+    return plain

@@ -1,0 +1,62 @@
+r"""Likelihoods: what the decoder puts out, read as a distribution p(x|z) over the data in their own units.
+
+A likelihood maps raw parameters of shape (..., P, \*shape) to a distribution whose event is one row of the data. Every
+density is normalised: a probability for whole numbers, a density per unit of the column for real numbers. What it must
+know of the data (means, spreads, numbers of levels) it learns once from `ColumnStats`.
+"""
+
+from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.binary import Bernoulli, BinomialCounts
+from vaekit.likelihoods.counts import NegativeBinomialCounts, PoissonCounts
+from vaekit.likelihoods.levels import CategoricalCodes, DiscretisedLogisticLevels
+from vaekit.likelihoods.real import Gaussian, HeteroscedasticGaussian
+from vaekit.schema import ColumnStats
+
+__all__ = [
+    "LIKELIHOODS",
+    "Bernoulli",
+    "BinomialCounts",
+    "CategoricalCodes",
+    "DiscretisedLogisticLevels",
+    "Gaussian",
+    "HeteroscedasticGaussian",
+    "Likelihood",
+    "NegativeBinomialCounts",
+    "PoissonCounts",
+    "choose_likelihood",
+]
+
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    kind.name: kind
+    for kind in (
+        Bernoulli,
+        BinomialCounts,
+        Gaussian,
+        HeteroscedasticGaussian,
+        PoissonCounts,
+        NegativeBinomialCounts,
+        CategoricalCodes,
+        DiscretisedLogisticLevels,
+    )
+}
+
+
+def choose_likelihood(stats: ColumnStats, *, is_image: bool, dtype: str) -> tuple[str, str]:
+    """Choose a likelihood from the data, and say why.
+
+    The rules, in order: two values, 0 and 1: Bernoulli; uint8, or whole numbers shaped as images: discretised logistic
+    with max + 1 levels; other whole numbers from 0 up: negative binomial; real numbers: Gaussian.
+
+    Returns:
+        The name, and one line with the reason.
+    """
+    whole = bool(stats.whole.all()) and float(stats.low.min()) >= 0
+    high = float(stats.high.max())
+    if whole and high <= 1:
+        return "bernoulli", "likelihood: Bernoulli, since every value is 0 or 1"
+    if whole and (dtype == "uint8" or is_image) and high < 2**16:
+        why = "the values are uint8" if dtype == "uint8" else "the rows are images of whole numbers"
+        return "discretised_logistic", f"likelihood: discretised logistic with {int(high) + 1} levels, since {why}"
+    if whole:
+        return "negative_binomial", "likelihood: negative binomial, since the values are counts"
+    return "gaussian", "likelihood: Gaussian with a learned scale per feature, since the values are real numbers"

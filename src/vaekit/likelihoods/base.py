@@ -1,0 +1,94 @@
+"""What a likelihood is."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar, Self
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vaekit.errors import DataError, join
+from vaekit.schema import ColumnStats
+
+SOFTPLUS_ONE = math.log(math.e - 1)  # softplus of it is 1
+
+
+class Likelihood(nn.Module, ABC):
+    """Maps a decoder's raw parameters to p(x|z).
+
+    Attributes:
+        name: what the option `likelihood=` calls it.
+        discrete: whether it gives probabilities (else densities per unit of each column).
+        marginal_is_fitted: whether `marginal` is the maximum-likelihood fit of independent features.
+        num_params: P, raw parameters per value.
+        settings: the whole numbers that were learned from the data and belong in a saved configuration.
+    """
+
+    name: ClassVar[str]
+    discrete: ClassVar[bool]
+    support: ClassVar[str]
+    marginal_is_fitted: ClassVar[bool] = True
+    num_params: int = 1
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """Keyword arguments beside `shape` that rebuild this likelihood."""
+        return {}
+
+    @classmethod
+    def settings_from(cls, stats: ColumnStats) -> dict[str, int]:
+        """The `settings` that suit data with these column statistics."""
+        return {}
+
+    def calibrate(self, stats: ColumnStats) -> None:
+        """Set the buffers, such as means and spreads, from the columns' statistics."""
+
+    @classmethod
+    def from_stats(cls, stats: ColumnStats) -> Self:
+        """Make the likelihood for data with these column statistics."""
+        likelihood = cls(stats.shape, **cls.settings_from(stats))
+        likelihood.calibrate(stats)
+        return likelihood
+
+    @abstractmethod
+    def forward(self, params: Tensor) -> Distribution:
+        r"""p(x|z) from raw parameters (..., P, \*shape)."""
+
+    @abstractmethod
+    def marginal(self, stats: ColumnStats) -> Tensor:
+        r"""Raw parameters (P, \*shape) at which p(x) matches the columns' means and spreads, independent of z."""
+
+    @abstractmethod
+    def outside(self, stats: ColumnStats) -> Tensor:
+        r"""Boolean (\*shape,): columns that hold a value outside the support."""
+
+    def check(self, stats: ColumnStats, names: tuple[str, ...] | None = None) -> None:
+        """Raise DataError that names the columns with values outside the support."""
+        bad = self.outside(stats).reshape(-1).nonzero()[:, 0].tolist()
+        if bad:
+            low, high = float(stats.low.reshape(-1)[bad].min()), float(stats.high.reshape(-1)[bad].max())
+            where, s = join([names[i] for i in bad] if names else bad), "s" if len(bad) > 1 else ""
+            raise DataError(
+                f"likelihood={self.name!r} holds for {self.describe_support()}, but column{s} {where} "
+                f"hold{'' if s else 's'} other values (from {low:g} to {high:g}); choose a likelihood "
+                "that allows them and fit again."
+            )
+
+    def describe_support(self) -> str:
+        """The values that have a density, in words."""
+        return self.support
+
+    def _split(self, params: Tensor) -> tuple[Tensor, ...]:
+        dim = -1 - len(self.shape)
+        return (params.squeeze(dim),) if self.num_params == 1 else params.unbind(dim)
+
+
+def not_whole(stats: ColumnStats) -> Tensor:
+    """Columns that hold fractions or negative values."""
+    return ~stats.whole | (stats.low < 0)

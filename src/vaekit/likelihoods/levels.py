@@ -1,0 +1,137 @@
+"""Likelihoods of a known set of whole numbers: codes without an order, and grey levels."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Categorical
+
+from vaekit.distributions import DiscretisedLogistic, Factorised
+from vaekit.likelihoods.base import Likelihood, not_whole
+from vaekit.schema import ColumnStats
+
+
+class CategoricalCodes(Likelihood):
+    """Codes 0 .. C-1 without an order, C = the largest code in training + 1; raw parameters are C logits a column.
+
+    A column with fewer codes than C gives the codes that it never holds no probability.
+    """
+
+    name = "categorical"
+    marginal_is_fitted = False
+    discrete = True
+    seen: Tensor
+
+    def __init__(self, shape: tuple[int, ...], categories: int) -> None:
+        super().__init__(shape)
+        self.num_params = categories
+        self.register_buffer("seen", torch.full(shape, categories))
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """The number of categories C."""
+        return {"categories": self.num_params}
+
+    @classmethod
+    def settings_from(cls, stats: ColumnStats) -> dict[str, int]:
+        """C = the largest code of all columns + 1."""
+        return {"categories": int(stats.high.max()) + 1}
+
+    def calibrate(self, stats: ColumnStats) -> None:
+        """The number of codes of each column."""
+        self.seen.copy_(stats.high + 1)
+
+    def describe_support(self) -> str:
+        """0 to C-1."""
+        return f"codes from 0 to {self.num_params - 1}, or less where training had fewer in a column"
+
+    def forward(self, params: Tensor) -> Factorised:
+        """Categorical by logits."""
+        logits = params.movedim(-1 - len(self.shape), -1)
+        never = torch.arange(self.num_params, device=logits.device) >= self.seen.unsqueeze(-1)
+        return Factorised(_Codes(logits=logits.masked_fill(never, -1e9), validate_args=False), len(self.shape))
+
+    def marginal(self, stats: ColumnStats) -> Tensor:
+        """Equal logits."""
+        return torch.zeros(self.num_params, *self.shape)
+
+    def outside(self, stats: ColumnStats) -> Tensor:
+        """Columns with fractions, negative values or a code that training did not have."""
+        return not_whole(stats) | (stats.high >= self.seen)
+
+
+class _Codes(Categorical):
+    """Categorical whose summary of location, for codes without an order, is the mode; samples are floats."""
+
+    @property
+    def mean(self) -> Tensor:
+        return self.mode.float()
+
+    @property
+    def variance(self) -> Tensor:
+        return torch.full(self.batch_shape, math.nan, device=self.logits.device)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return super().sample(torch.Size(sample_shape)).float()
+
+
+class DiscretisedLogisticLevels(Likelihood):
+    r"""Levels 0 .. n-1 (grey values) from a rounded logistic variable: mu = m_d + s a, scale = s softplus(b).
+
+    m_d is the column's mean and s the spread of all values in training; the scale has a floor of 0.05 levels, at which
+    a level next to mu has a probability of 0.9999.
+    """
+
+    name = "discretised_logistic"
+    marginal_is_fitted = False
+    discrete = True
+    num_params = 2
+    floor = 0.05
+    loc: Tensor
+    spread: Tensor
+
+    def __init__(self, shape: tuple[int, ...], levels: int) -> None:
+        super().__init__(shape)
+        self.levels = levels
+        self.register_buffer("loc", torch.zeros(shape))
+        self.register_buffer("spread", torch.ones(()))
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """The number of levels."""
+        return {"levels": self.levels}
+
+    @classmethod
+    def settings_from(cls, stats: ColumnStats) -> dict[str, int]:
+        """Levels = the largest value + 1."""
+        return {"levels": max(2, int(stats.high.max()) + 1)}
+
+    def calibrate(self, stats: ColumnStats) -> None:
+        """Means of the columns and the spread over all values."""
+        self.loc.copy_(stats.mean)
+        spread = (stats.std.square() + (stats.mean - stats.mean.mean()).square()).mean().sqrt()
+        self.spread.copy_(spread.clamp_min(0.5))
+
+    def describe_support(self) -> str:
+        """0 to levels - 1."""
+        return f"whole numbers from 0 to {self.levels - 1}"
+
+    def forward(self, params: Tensor) -> Factorised:
+        """Discretised logistic in levels."""
+        raw_mu, raw_scale = self._split(params)
+        scale = self.floor + self.spread * F.softplus(raw_scale)
+        base = DiscretisedLogistic(self.loc + self.spread * raw_mu, scale, self.levels)
+        return Factorised(base, len(self.shape))
+
+    def marginal(self, stats: ColumnStats) -> Tensor:
+        """Mean, and the scale of a logistic variable with the column's standard deviation."""
+        scale = (stats.std * math.sqrt(3) / math.pi - self.floor).clamp_min(0.02) / self.spread
+        return torch.stack([torch.zeros(self.shape), torch.log(torch.expm1(scale)).float()])
+
+    def outside(self, stats: ColumnStats) -> Tensor:
+        """Columns with fractions, negative values or more levels than in training."""
+        return not_whole(stats) | (stats.high > self.levels - 1)

@@ -1,0 +1,78 @@
+"""Likelihoods of real numbers."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Normal
+
+from vaekit.distributions import Factorised
+from vaekit.likelihoods.base import SOFTPLUS_ONE, Likelihood
+from vaekit.schema import ColumnStats
+
+
+class Gaussian(Likelihood):
+    r"""Real values: x_d ~ N(m_d + s_d a_d, (s_d sigma_d)^2), with one learned sigma per feature.
+
+    m and s are the columns' mean and standard deviation in training, so the decoder works on standardised values while
+    the density is per unit of the data: the log-Jacobian -log s_d is part of it. sigma has a floor of `floor`, relative
+    to the column's spread, so that the density cannot grow without bound. A column that never varies counts 0 nats.
+    """
+
+    name = "gaussian"
+    discrete = False
+    support = "finite numbers"
+    floor = 1e-3
+    loc: Tensor
+    scale: Tensor
+    counted: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__(shape)
+        self.register_buffer("loc", torch.zeros(shape))
+        self.register_buffer("scale", torch.ones(shape))
+        self.register_buffer("counted", torch.ones(shape))
+        self._make_sigma()
+
+    def _make_sigma(self) -> None:
+        self.raw_sigma = nn.Parameter(torch.full(self.shape, SOFTPLUS_ONE))
+
+    def calibrate(self, stats: ColumnStats) -> None:
+        """Means and spreads of the columns, and which of them vary."""
+        varies = stats.high > stats.low
+        self.loc.copy_(stats.mean)
+        self.scale.copy_(torch.where(varies & (stats.std > 0), stats.std, 1.0))
+        self.counted.copy_(varies)
+
+    def _normal(self, mu: Tensor, raw_sigma: Tensor) -> Factorised:
+        sigma = self.scale * (self.floor + F.softplus(raw_sigma)) * self.counted + (1 - self.counted) * 1e-6
+        mean = self.loc + self.scale * self.counted * mu
+        return Factorised(Normal(mean, sigma.expand_as(mean), validate_args=False), len(self.shape), self.counted)
+
+    def forward(self, params: Tensor) -> Factorised:
+        """Normal in the data's own units."""
+        return self._normal(self._split(params)[0], self.raw_sigma)
+
+    def marginal(self, stats: ColumnStats) -> Tensor:
+        """Zero: the columns' means."""
+        return torch.zeros(self.num_params, *self.shape)
+
+    def outside(self, stats: ColumnStats) -> Tensor:
+        """No finite number is outside."""
+        return torch.zeros(self.shape, dtype=torch.bool)
+
+
+class HeteroscedasticGaussian(Gaussian):
+    r"""As `Gaussian`, with a sigma of its own for every point: the decoder's second raw parameter."""
+
+    name = "heteroscedastic"
+    num_params = 2
+
+    def _make_sigma(self) -> None:
+        pass
+
+    def forward(self, params: Tensor) -> Factorised:
+        """Normal in the data's own units."""
+        mu, raw = self._split(params)
+        return self._normal(mu, raw + SOFTPLUS_ONE)

@@ -1,0 +1,7 @@
+"""Models: a joint p(x, z) with its recognition model q(z|x)."""
+
+from vaekit.models.autoencoder import Autoencoder
+from vaekit.models.base import LatentVariableModel, Terms
+from vaekit.models.vae import VAE
+
+__all__ = ["VAE", "Autoencoder", "LatentVariableModel", "Terms"]

@@ -1,0 +1,90 @@
+"""What a latent-variable model is: a joint p(x, z), a recognition model q(z|x), and the record objectives read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vaekit.priors import Prior
+
+Noise = Callable[[int, int, int], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """The terms of the bound for a batch, in nats. K samples, B examples, L latent units.
+
+    Attributes:
+        log_px: (K, B) log p(x|z).
+        z: (K, B, L) samples of q(z|x).
+        posterior: q(z|x) of the batch.
+        prior: the module that gives p(z).
+        encoder: the model's posterior as a function, which some priors need.
+    """
+
+    log_px: Tensor
+    z: Tensor
+    posterior: Distribution
+    prior: Prior
+    encoder: Callable[[Tensor], Distribution]
+
+    @cached_property
+    def log_pz(self) -> Tensor:
+        """(K, B) log p(z)."""
+        return self.prior(self.encoder).log_prob(self.z)
+
+    @cached_property
+    def log_qz(self) -> Tensor:
+        """(K, B) log q(z|x)."""
+        return self.posterior.log_prob(self.z)
+
+    @cached_property
+    def kl(self) -> Tensor | None:
+        """(B, L) KL(q(z|x) || p(z)) per unit where it has a closed form, else None."""
+        return self.prior.kl_units(self.posterior)
+
+
+class LatentVariableModel(nn.Module, ABC):
+    """A model p(x, z) = p(z) p(x|z) with its recognition model q(z|x).
+
+    A subclass gives `posterior` and `decode`; the rest follows.
+
+    Attributes:
+        latent_dim: L.
+        prior: p(z).
+    """
+
+    latent_dim: int
+    prior: Prior
+
+    @abstractmethod
+    def posterior(self, x: Tensor) -> Distribution:
+        r"""q(z|x) for x of shape (B, \*shape), with batch shape (B,) and event shape (L,)."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Distribution:
+        r"""p(x|z) for z of shape (..., L), with batch shape (...) and the event of a row's shape."""
+
+    def terms(
+        self, x: Tensor, num_samples: int = 1, *, noise: Noise | None = None, posterior: Distribution | None = None
+    ) -> Terms:
+        r"""The terms of the bound.
+
+        Args:
+            x: (B, \*shape).
+            num_samples: K.
+            noise: gives the (K, B, L) standard normal numbers behind the samples; torch's generator by default.
+            posterior: q(z|x) where it is known already.
+        """
+        q = self.posterior(x) if posterior is None else posterior
+        if noise is None:
+            z = q.rsample(torch.Size((num_samples,)))
+        else:
+            z = q.rsample(torch.Size((num_samples,)), noise=noise(num_samples, len(x), self.latent_dim))  # type: ignore[call-arg]
+        return Terms(self.decode(z).log_prob(x), z, q, self.prior, self.posterior)

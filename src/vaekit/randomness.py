@@ -1,0 +1,120 @@
+"""Randomness without side effects: borrowed global generators, seeds, and noise that belongs to a row."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from torch import Tensor
+
+_POOL = 2**20  # places in a noise pool at which a row's noise can start
+
+
+@contextmanager
+def isolated_rng(seed: int | None = None) -> Iterator[None]:
+    """Run a block with torch's global generators seeded (or as they are), and put them back as they were found.
+
+    Args:
+        seed: seed for the block; None keeps the current state, which is still restored afterwards.
+
+    >>> with isolated_rng(0):
+    ...     a = torch.rand(1)
+    >>> with isolated_rng(0):
+    ...     b = torch.rand(1)
+    >>> bool(a == b)
+    True
+    """
+    state = rng_state()
+    try:
+        if seed is not None:
+            torch.manual_seed(seed)
+        yield
+    finally:
+        set_rng_state(state)
+
+
+def rng_state() -> dict[str, Tensor]:
+    """States of torch's global generators: "cpu", and "cuda" where one was started."""
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_rng_state(state: dict[str, Tensor]) -> None:
+    """Put generators back to states from `rng_state`."""
+    torch.set_rng_state(state["cpu"].cpu())
+    if "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"].cpu())
+
+
+def resolve_seed(random_state: int | np.random.RandomState | None) -> int:
+    """Turn scikit-learn's `random_state` into a seed below 2**31.
+
+    An int is used as it is, a RandomState is drawn from once, None takes fresh entropy from the system.
+
+    >>> resolve_seed(7)
+    7
+    """
+    if random_state is None:
+        return secrets.randbits(31)
+    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def row_keys(x: Tensor) -> Tensor:
+    """A 63-bit key per row that depends on the row's values alone.
+
+    Args:
+        x: (n, ...) numbers of any type; compared as float32.
+
+    Returns:
+        (n,) int64 keys, not negative.
+    """
+    bits = (x.reshape(len(x), -1).to(torch.float32) + 0.0).contiguous().view(torch.int32).to(torch.int64)
+    weights = torch.randint(2**62, (bits.shape[1],), generator=torch.Generator().manual_seed(0x5EED)) | 1
+    return _mix((bits * weights.to(bits.device)).sum(1))
+
+
+def _mix(key: Tensor) -> Tensor:
+    """Spread the bits of int64 keys (the finaliser of splitmix64, in wrapping arithmetic)."""
+    for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15), (31, 1)):
+        key = (key ^ ((key >> shift) & ((1 << (64 - shift)) - 1))) * factor
+    return key & 0x7FFFFFFFFFFFFFFF
+
+
+class RowNoise:
+    """Random numbers keyed by the content of a row and a seed.
+
+    A row gets the same numbers whichever rows stand beside it and however the work is cut into batches, so that a
+    Monte Carlo score is a function of the row and the seed. The numbers of a row are a window of one long pool, which
+    starts where the row's key says.
+
+    Args:
+        size: how many numbers a row may ask for in all.
+        seed: seed of the pool.
+        uniform: uniform numbers on [0, 1) instead of standard normal ones.
+    """
+
+    def __init__(self, size: int, seed: int, *, uniform: bool = False) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        draw = torch.rand if uniform else torch.randn
+        self.pool = draw(_POOL + size, generator=generator)
+
+    def __call__(self, keys: Tensor, start: int, size: int) -> Tensor:
+        """Numbers `start` to `start + size` of each row.
+
+        Args:
+            keys: (B,) keys from `row_keys`.
+
+        Returns:
+            (B, size) float32, on the device of `keys`.
+        """
+        if self.pool.device != keys.device:
+            self.pool = self.pool.to(keys.device)
+        return self.pool[start:].unfold(0, size, 1)[keys % _POOL]

@@ -1,0 +1,129 @@
+"""The RUN folder and its little sister, a saved estimator: what is in it, written whole, read back, migrated.
+
+    config.json         schema version, model, every parameter, what was decided from the data, versions
+    model.safetensors   the best weights
+    metrics.jsonl       a line per epoch
+    checkpoint/         what a resumed run needs
+    plots/*.png, report.md
+
+Files are JSON and safetensors; reading them runs no code.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+import vaekit
+from vaekit.errors import RunError
+from vaekit.files import PARTIAL, write_json, write_text
+from vaekit.training.checkpoint import load_tensors, save_tensors
+
+SCHEMA_VERSION = 1
+CONFIG, WEIGHTS, METRICS, REPORT = "config.json", "model.safetensors", "metrics.jsonl", "report.md"
+CHECKPOINT, PLOTS = "checkpoint/state.safetensors", "plots"
+
+# From a schema version to the function that turns its config into that of the next version.
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+
+def new_config(model: str, params: dict[str, Any], fitted: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A config of the present schema version, with the versions of what computes."""
+    packages = ("torch", "numpy", "scipy", "scikit-learn")
+    versions = {name: importlib.metadata.version(name) for name in packages}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "vaekit": vaekit.__version__,
+        "model": model,
+        "params": params,
+        "fitted": fitted,
+        "versions": {"python": platform.python_version(), **versions},
+    }
+
+
+def write_config(folder: str | Path, config: dict[str, Any]) -> None:
+    """Write config.json, whole."""
+    write_json(Path(folder) / CONFIG, config)
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """Read config.json and bring it to the present schema version.
+
+    Raises:
+        RunError: no such folder, no RUN, a damaged or foreign file, or one of a newer schema.
+    """
+    folder = Path(folder)
+    path = folder / CONFIG
+    if not folder.exists():
+        raise RunError(f"There is no RUN at {folder}; 'vaekit fit DATA -o {folder}' makes one.")
+    if not path.is_file():
+        raise RunError(f"{folder} is not a RUN of vaekit: it has no {CONFIG}.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} is damaged: {error}.") from error
+    except OSError as error:
+        raise RunError(f"Cannot read {path}: {error.strerror or error}.") from error
+    needed = {"schema_version": int, "model": str, "params": dict}
+    if not isinstance(config, dict) or not all(isinstance(config.get(k), kind) for k, kind in needed.items()):
+        raise RunError(f"{path} was not written by vaekit: it lacks one of {', '.join(needed)}.")
+    version = config["schema_version"]
+    if version > SCHEMA_VERSION:
+        raise RunError(
+            f"{path} has schema version {version}, but this vaekit {vaekit.__version__} knows versions up to "
+            f"{SCHEMA_VERSION}; install a newer vaekit."
+        )
+    while config["schema_version"] < SCHEMA_VERSION:
+        config = MIGRATIONS[config["schema_version"]](config)
+    return config
+
+
+def write_metrics(folder: str | Path, history: list[dict[str, Any]]) -> None:
+    """Write metrics.jsonl, whole: a line per epoch."""
+    write_text(Path(folder) / METRICS, "".join(json.dumps(record) + "\n" for record in history))
+
+
+def read_metrics(folder: str | Path) -> list[dict[str, Any]]:
+    """Read metrics.jsonl; an empty list where there is none."""
+    path = Path(folder) / METRICS
+    if not path.exists():
+        return []
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} is damaged: {error}.") from error
+
+
+def write_model(
+    folder: str | Path, config: dict[str, Any], tensors: dict[str, Tensor], history: list[dict[str, Any]]
+) -> None:
+    """Write a trained model: metrics, weights and, last, the config that makes the folder whole."""
+    write_metrics(folder, history)
+    save_tensors(Path(folder) / WEIGHTS, tensors)
+    write_config(folder, config)
+
+
+def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor], list[dict[str, Any]]]:
+    """Read config, weights and history.
+
+    Raises:
+        RunError: as `read_config`, or the training has not finished, or the weights are damaged.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    if not (folder / WEIGHTS).exists() or not isinstance(config.get("fitted"), dict):
+        raise RunError(f"{folder} has no trained model yet; finish it with 'vaekit fit ... -o {folder} --resume'.")
+    tensors, _ = load_tensors(folder / WEIGHTS)
+    return config, tensors, read_metrics(folder)
+
+
+def clean(folder: str | Path) -> None:
+    """Remove what a killed process left half written."""
+    for path in Path(folder).rglob(f"{PARTIAL}*"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,253 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from vaekit.data.rows import Rows
+from vaekit.errors import TrainingError, VaekitError
+from vaekit.randomness import isolated_rng, rng_state, set_rng_state
+from vaekit.training.checkpoint import Checkpoint, TrainingState
+from vaekit.training.optimizer import FusedAdam
+from vaekit.training.schedules import SCHEDULES, warm_up
+
+Value = Callable[[Tensor, float], Tensor]
+Callback = Callable[[dict[str, Any]], object]
+_LOOK = 200  # steps between looks at whether the loss is still a number
+
+
+class Interrupted(VaekitError):
+    """The run was asked to stop and has written its checkpoint."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train.
+
+    Attributes:
+        epochs: passes over the rows, at most.
+        batch_size: rows a step.
+        learning_rate: step size at the start of the schedule.
+        schedule: "constant", "cosine" or "linear".
+        optimizer: "adam" or "adamw", both fused.
+        epsilon: added to the root of Adam's second moment.
+        weight_decay: 0 by default.
+        clip_norm: largest norm of the gradient, or None.
+        average: decay of the exponential moving average of the weights that is evaluated and kept, or None.
+        kl_warmup: epochs over which beta rises from 0 to its value.
+        patience: epochs without a better validation score, after the warm-up, before training stops; None: never.
+        precision: "float32", or "bfloat16" for the networks.
+        compile: whether to run the step through torch.compile.
+    """
+
+    epochs: int = 100
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    optimizer: str = "adam"
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    average: float | None = None
+    kl_warmup: float = 0.0
+    patience: int | None = None
+    precision: str = "float32"
+    compile: bool = False
+
+
+def train(
+    model: nn.Module,
+    rows: Rows,
+    value: Value,
+    settings: TrainingSettings,
+    *,
+    seed: int,
+    state: TrainingState | None = None,
+    validate: Callable[[nn.Module], float] | None = None,
+    callbacks: Sequence[Callback] = (),
+    checkpoint: Checkpoint | None = None,
+) -> TrainingState:
+    r"""Maximise the mean of `value` over the rows; `model` ends with the best weights.
+
+    Args:
+        model: its parameters are trained in place.
+        rows: the training data, on the device of the model.
+        value: from a batch (B, \*shape) and the warm-up factor of the KL to (B,) values in nats.
+        settings: how to train.
+        seed: fixes the order of the rows and all noise.
+        state: where to go on from; changed in place. A new run by default.
+        validate: score of a model on held-out data, higher is better; its best epoch is kept. None: the last is.
+        callbacks: called with the record of each epoch.
+        checkpoint: where to write the state every so often.
+
+    Returns:
+        The final state with its history.
+
+    Raises:
+        TrainingError: the value turned NaN or infinite; `model` then holds the last good weights.
+        Interrupted: the checkpoint was asked to stop and has been written.
+    """
+    with isolated_rng(seed):
+        return _train(model, rows, value, settings, state or TrainingState(), validate, callbacks, checkpoint)
+
+
+def _train(
+    model: nn.Module,
+    rows: Rows,
+    value: Value,
+    settings: TrainingSettings,
+    state: TrainingState,
+    validate: Callable[[nn.Module], float] | None,
+    callbacks: Sequence[Callback],
+    checkpoint: Checkpoint | None,
+) -> TrainingState:
+    device = rows.device if rows.dense is not None else next(model.parameters()).device
+    optimizer = FusedAdam(
+        model.parameters(),
+        epsilon=settings.epsilon,
+        weight_decay=settings.weight_decay,
+        decoupled=settings.optimizer == "adamw",
+    )
+    averaged = None
+    if settings.average is not None:
+        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+    judged = model if averaged is None else averaged.module
+
+    state.tensors.setdefault("best", _snapshot(judged))
+    if "model" in state.tensors:
+        model.load_state_dict(state.tensors["model"])
+        optimizer.load_state_dict(state.tensors["optimizer"])
+        if averaged is not None:
+            averaged.load_state_dict(state.tensors["average"])
+        set_rng_state(state.tensors["rng"])
+
+    run = torch.compile(value) if settings.compile else value
+    autocast = contextlib.nullcontext()
+    if settings.precision == "bfloat16":
+        autocast = torch.autocast(device.type, dtype=torch.bfloat16)
+    factor = SCHEDULES[settings.schedule]
+    steps = -(-len(rows) // settings.batch_size)
+    total, warm = settings.epochs * steps, settings.kl_warmup * steps
+
+    while state.epoch < settings.epochs and not _out_of_patience(state, settings):
+        began = time.monotonic()
+        epoch_rng, values, first = rng_state(), [], state.step
+        if first:  # resumed within an epoch: draw its order again, then go on where it stood
+            epoch_rng, values = state.tensors["epoch_rng"], list(state.tensors["values"]["mean"].to(device))
+            set_rng_state(epoch_rng)
+        order = torch.randperm(len(rows)).to(device)
+        if first:
+            set_rng_state(state.tensors["rng"])
+        model.train()
+        for step in range(first, steps):
+            now = state.epoch * steps + step
+            learning_rate = settings.learning_rate * factor(now, total)
+            x = rows.take(order[step * settings.batch_size : (step + 1) * settings.batch_size]).to(device)
+            with autocast:
+                mean = run(x, warm_up(now, warm)).mean()
+            (-mean).backward()
+            if settings.clip_norm is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+            optimizer.step(learning_rate)
+            if averaged is not None:
+                averaged.update_parameters(model)
+            values.append(mean.detach())
+            state.step = step + 1
+            if state.step % _LOOK == 0 or state.step == steps:
+                _check_finite(model, values, state, settings, state.epoch * steps)
+            if checkpoint is not None and checkpoint.due and state.step < steps:
+                _check_finite(model, values, state, settings, state.epoch * steps)
+                _save(checkpoint, state, model, averaged, optimizer, epoch_rng, values)
+
+        state.epoch, state.step = state.epoch + 1, 0
+        judged.eval()
+        score = None if validate is None else float(validate(judged))
+        if score is not None and score != score:
+            _give_up(model, state, settings, state.epoch * steps)
+        if score is None or state.best_score is None or score > state.best_score:
+            state.best_score, state.best_epoch = score, state.epoch
+            state.tensors["best"] = _snapshot(judged)
+        sizes = torch.full((steps,), float(settings.batch_size), device=device)
+        sizes[-1] = len(rows) - (steps - 1) * settings.batch_size
+        record = {
+            "epoch": state.epoch,
+            "train": float((torch.stack(values) * sizes).sum() / len(rows)),
+            "validation": score,
+            "beta_factor": warm_up(now, warm),
+            "learning_rate": learning_rate,
+            "seconds": time.monotonic() - began,
+        }
+        state.history.append(record)
+        with isolated_rng():
+            for callback in callbacks:
+                callback(record)
+        if checkpoint is not None and checkpoint.due:
+            _save(checkpoint, state, model, averaged, optimizer, rng_state(), values)
+
+    model.load_state_dict(state.tensors["best"])
+    model.eval()
+    return state
+
+
+def _out_of_patience(state: TrainingState, settings: TrainingSettings) -> bool:
+    if settings.patience is None or state.best_score is None or state.step:
+        return False
+    return state.epoch - max(state.best_epoch, int(settings.kl_warmup)) >= settings.patience
+
+
+def _snapshot(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _save(
+    checkpoint: Checkpoint,
+    state: TrainingState,
+    model: nn.Module,
+    averaged: AveragedModel | None,
+    optimizer: FusedAdam,
+    epoch_rng: dict[str, Tensor],
+    values: list[Tensor],
+) -> None:
+    state.tensors |= {
+        "model": dict(model.state_dict()),
+        "optimizer": optimizer.state_dict(),
+        "rng": rng_state(),
+        "epoch_rng": epoch_rng,
+        "values": {"mean": torch.stack(values)},
+    }
+    if averaged is not None:
+        state.tensors["average"] = dict(averaged.state_dict())
+    checkpoint.save(copy.copy(state))
+    if checkpoint.stop_requested:
+        raise Interrupted(f"Stopped in epoch {state.epoch + 1}; the checkpoint is written.")
+
+
+def _check_finite(
+    model: nn.Module, values: list[Tensor], state: TrainingState, settings: TrainingSettings, before: int
+) -> None:
+    """Give up where a value of this epoch or a weight is not finite; `before`: steps of the epochs before."""
+    bad = (~torch.isfinite(torch.stack(values))).nonzero()
+    if len(bad):
+        _give_up(model, state, settings, before + int(bad[0]) + 1)
+    if not torch.isfinite(nn.utils.get_total_norm(list(model.parameters()))):
+        _give_up(model, state, settings, before + state.step)
+
+
+def _give_up(model: nn.Module, state: TrainingState, settings: TrainingSettings, step: int) -> None:
+    model.load_state_dict(state.tensors["best"])
+    model.eval()
+    kept = f"the weights of epoch {state.best_epoch}" if state.best_epoch else "the weights before training"
+    raise TrainingError(
+        f"The objective was no longer a finite number at step {step} (epoch {state.epoch + (state.step > 0)}): "
+        f"training has stopped and {kept} are kept. Try a smaller learning_rate (now "
+        f"{settings.learning_rate:g}) or clip_norm=1."
+    )
