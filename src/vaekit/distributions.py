@@ -31,8 +31,8 @@ class DiagonalNormal(Distribution):
             [0., 0.]])
     """
 
-    arg_constraints = {"mu": constraints.real_vector, "log_sigma": constraints.real_vector}  # noqa: RUF012
-    support = constraints.real_vector
+    arg_constraints = {"mu": constraints.real_vector, "log_sigma": constraints.real_vector}  # noqa: RUF012  # pyright: ignore[reportAssignmentType]
+    support = constraints.real_vector  # pyright: ignore[reportAssignmentType]
     has_rsample = True
 
     def __init__(self, mu: Tensor, log_sigma: Tensor) -> None:
@@ -100,15 +100,14 @@ class _BernoulliLogProb(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, value: Tensor) -> Tensor:
-        if ctx.needs_input_grad[0]:
-            ctx.save_for_backward(value - torch.sigmoid(logits))
+        by_logits, by_value = ctx.needs_input_grad
+        ctx.save_for_backward(value - torch.sigmoid(logits) if by_logits else None, logits if by_value else None)
         return torch.linalg.vecdot(logits, value) - F.softplus(logits).sum(-1)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        (gradient,) = ctx.saved_tensors
-        return gradient * grad.unsqueeze(-1), None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return tuple(None if each is None else each * grad.unsqueeze(-1) for each in ctx.saved_tensors)
 
 
 class FactorisedBernoulli(Distribution):
@@ -117,7 +116,7 @@ class FactorisedBernoulli(Distribution):
     .. math:: \log p(x) = \sum_d x_d l_d - \log(1 + e^{l_d})
 
     Args:
-        logits: (..., *event) logits.
+        logits: (..., \*event) logits.
         event_dims: number of trailing dimensions that make up one event.
 
     >>> p = FactorisedBernoulli(torch.zeros(3, 4), 1)
@@ -125,8 +124,8 @@ class FactorisedBernoulli(Distribution):
     True
     """
 
-    arg_constraints = {"logits": constraints.real}  # noqa: RUF012
-    support = constraints.boolean
+    arg_constraints = {"logits": constraints.real}  # noqa: RUF012  # pyright: ignore[reportAssignmentType]
+    support = constraints.boolean  # pyright: ignore[reportAssignmentType]
 
     def __init__(self, logits: Tensor, event_dims: int) -> None:
         self.logits = logits
@@ -153,6 +152,9 @@ class FactorisedBernoulli(Distribution):
         """Log-probability in nats, summed over the event; `value` may lack leading sample dimensions."""
         first = -len(self._event_shape)
         logits, value = self.logits.flatten(first), value.flatten(first)
+        if torch.is_autocast_enabled(logits.device.type):  # it would make the sum a product of bfloat16 numbers
+            with torch.autocast(logits.device.type, enabled=False):
+                return _BernoulliLogProb.apply(logits.float(), value)  # type: ignore[no-any-return]
         return _BernoulliLogProb.apply(logits, value)  # type: ignore[no-any-return]
 
 
@@ -174,7 +176,7 @@ class DiscretisedLogistic(Distribution):
     1.0
     """
 
-    arg_constraints = {"mu": constraints.real, "scale": constraints.positive}  # noqa: RUF012
+    arg_constraints = {"mu": constraints.real, "scale": constraints.positive}  # noqa: RUF012  # pyright: ignore[reportAssignmentType]
 
     def __init__(self, mu: Tensor, scale: Tensor, levels: int) -> None:
         self.mu, self.scale, self.levels = mu, scale, levels
@@ -216,10 +218,11 @@ class Factorised(Distribution):
     Args:
         base: distribution whose batch shape ends in the event.
         event_dims: number of trailing dimensions that make up one event.
-        counted: 0/1 weights of the event's shape; elements with 0 (columns that never vary) add 0 nats.
+        counted: booleans of the event's shape; where False (columns that never vary) an element adds 0 nats, whatever
+            its value, and samples are its mean.
     """
 
-    arg_constraints = {}  # noqa: RUF012
+    arg_constraints = {}  # noqa: RUF012  # pyright: ignore[reportAssignmentType]
 
     def __init__(self, base: Distribution, event_dims: int, counted: Tensor | None = None) -> None:
         self.base, self.counted = base, counted
@@ -239,15 +242,17 @@ class Factorised(Distribution):
     @property
     def variance(self) -> Tensor:
         """Variance of each element."""
-        return self.base.variance
+        variance = self.base.variance
+        return variance if self.counted is None else torch.where(self.counted, variance, 0.0)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """One value for each element."""
-        return self.base.sample(torch.Size(sample_shape))
+        x = self.base.sample(torch.Size(sample_shape))
+        return x if self.counted is None else torch.where(self.counted, x, self.base.mean)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats, summed over the event."""
         each = self.base.log_prob(value)
         if self.counted is not None:
-            each = each * self.counted
+            each = torch.where(self.counted, each, 0.0)
         return each.flatten(each.ndim - len(self._event_shape)).sum(-1)

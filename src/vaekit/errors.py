@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -92,28 +93,28 @@ class Faults:
         if value is None and optional:
             return
         kind = "a whole number" if integer else "a number"
-        ok = isinstance(value, (int, float)) or hasattr(value, "__index__") or hasattr(value, "__float__")
-        if ok and not isinstance(value, (bool, str)):
-            number = float(value)
-            ok = math.isfinite(number) and (not integer or number == int(number))
-            ok = ok and (number > low if open_low else number >= low)
-            ok = ok and (number < high if open_high else number <= high)
-        else:
-            ok = False
+        try:
+            number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+        except OverflowError:  # a whole number of hundreds of digits
+            number = math.inf
+        ok = math.isfinite(number) and (not integer or number == int(number))
+        ok = ok and (number > low if open_low else number >= low)
+        ok = ok and (number < high if open_high else number <= high)
         if ok:
             return
         limits = []
         if low > -math.inf:
             limits.append(f"above {low:g}" if open_low else f"of at least {low:g}")
         if high < math.inf:
-            limits.append(f"below {high:g}" if open_high else f"at most {high:g}")
+            limits.append(f"below {high:g}" if open_high else f"{'at' if limits else 'of at'} most {high:g}")
         text = " ".join([kind, " and ".join(limits)]).strip()
         self.found.append(f"{name}={value!r} must be {text}{', or None' if optional else ''}.")
 
     def choice(self, name: str, value: Any, known: Iterable[Any]) -> None:
         """Note a fault unless `value` is one of `known`."""
         known = list(known)
-        if not any(value is k or (type(value) is type(k) and value == k) for k in known):
+        kind = str if isinstance(value, str) else type(value)  # numpy's strings too; but 1 is not True
+        if not any(value is k or (kind is type(k) and value == k) for k in known):
             listed = ", ".join(repr(k) for k in known)
             hint = did_you_mean(value, [k for k in known if isinstance(k, str)]) if isinstance(value, str) else ""
             self.found.append(f"{name}={value!r} is not one of {listed}{hint}.")

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from vaekit.errors import DataError
+from vaekit.errors import OptionError
 from vaekit.models.base import Terms
 
 
@@ -30,13 +30,18 @@ def elbo(terms: Terms, *, beta: float = 1.0, free_bits: float = 0.0, analytic: b
 
     Returns:
         (B,) values.
+
+    Raises:
+        OptionError: the prior has no KL in closed form, or free bits are asked of estimator A.
     """
     log_px = terms.log_px.mean(0) if len(terms.log_px) > 1 else terms.log_px.squeeze(0)
     if not analytic:
+        if free_bits > 0:
+            raise OptionError(f"free_bits={free_bits!r} needs the KL in closed form, kl='analytic'.")
         return log_px + beta * (terms.log_pz - terms.log_qz).mean(0)
     kl = terms.kl
     if kl is None:
-        raise DataError("This prior has no KL in closed form; use estimator='monte_carlo'.")
+        raise OptionError("This prior has no KL in closed form; use kl='monte_carlo'.")
     if free_bits > 0:
         return log_px - beta * kl.mean(0).clamp_min(free_bits).sum()
     return torch.sub(log_px, kl.sum(-1), alpha=beta)

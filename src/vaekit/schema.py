@@ -51,7 +51,7 @@ class ArraySchema:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ArraySchema:
         """The inverse of `to_json`."""
-        tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**tuples)
 
 

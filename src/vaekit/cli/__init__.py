@@ -1,1 +1,48 @@
-"""The command: `vaekit VERB ...`."""
+"""The command: `vaekit VERB ...`.
+
+Importing it is cheap; each verb imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit code: 2, with one plain sentence, for what the user got wrong."""
+    import typer
+
+    from vaekit.cli.app import app
+    from vaekit.errors import VaekitError
+
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return app(arguments or ["--help"], standalone_mode=False) or 0
+    except typer.TyperException as error:
+        _complain(error.format_message())
+        return 2
+    except VaekitError as error:
+        _complain(str(error))
+        return 2
+    except ValueError as error:
+        if not _is_input_check(error):
+            raise
+        _complain(str(error).splitlines()[0])
+        return 2
+    except (typer.Abort, KeyboardInterrupt):
+        _complain("Interrupted.")
+        return 130
+    except BrokenPipeError:
+        return 1
+
+
+def _complain(sentence: str) -> None:
+    print(f"vaekit: {' '.join(sentence.split())}", file=sys.stderr)
+
+
+def _is_input_check(error: ValueError) -> bool:
+    """Whether scikit-learn's check of the input raised it: then its message is written for the user."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and frame.tb_frame.f_globals.get("__name__", "").startswith("sklearn.utils.validation")

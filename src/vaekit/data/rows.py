@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,8 @@ from vaekit.randomness import RowNoise, row_keys
 from vaekit.schema import ColumnStats
 
 Binarize = Literal["dynamic", "static", "threshold"]
-_CHUNK = 4096  # rows taken at a time where a pass over all of them is made
+_CHUNK = 4096  # rows, and
+_VALUES = 2**23  # values, taken at a time, at most, where a pass over all of them is made
 
 
 class Rows:
@@ -51,8 +53,8 @@ class Rows:
         r"""Rows as they are: (B, \*shape) in their own type."""
         if self.dense is not None:
             if isinstance(index, Tensor):
-                return self.dense.index_select(0, index.to(self.dense.device)).view(-1, *self.shape)
-            return self.dense[index].view(-1, *self.shape)
+                return self.dense.index_select(0, index.to(self.dense.device)).reshape(-1, *self.shape)
+            return self.dense[index].reshape(-1, *self.shape)
         assert self.sparse is not None
         key = index.cpu().numpy() if isinstance(index, Tensor) else index
         return torch.from_numpy(self.sparse[key].toarray().astype(np.float32)).view(-1, *self.shape)
@@ -73,9 +75,14 @@ class Rows:
         assert self.dense is not None
         return Rows(self.dense[torch.as_tensor(index, device=self.dense.device)], self.shape, grey_max=self.grey_max)
 
-    def chunks(self, size: int = _CHUNK) -> list[slice]:
-        """Slices that cover the rows in order."""
+    def chunks(self, size: int | None = None) -> list[slice]:
+        """Slices that cover the rows in order, of `size` rows or as many as are read at ease."""
+        size = size or self._at_ease
         return [slice(start, min(start + size, self.n)) for start in range(0, self.n, size)]
+
+    @property
+    def _at_ease(self) -> int:
+        return max(1, min(_CHUNK, _VALUES // max(1, math.prod(self.shape))))
 
     def keys(self, part: slice) -> Tensor:
         """int64 keys of the content of some rows, see `vaekit.randomness.row_keys`."""
@@ -105,7 +112,7 @@ class Rows:
         total, squares = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
         low, high = torch.full(shape, torch.inf), torch.full(shape, -torch.inf)
         whole = torch.ones(shape, dtype=torch.bool)
-        centre = self.raw(slice(0, min(self.n, _CHUNK))).double().mean(0).cpu()
+        centre = self.raw(slice(0, self._at_ease)).double().mean(0).cpu()
         for part in self.chunks():
             x = self.raw(part).cpu()
             low, high = torch.minimum(low, x.amin(0).float()), torch.maximum(high, x.amax(0).float())
@@ -115,7 +122,7 @@ class Rows:
             total += x.sum(0)
             squares += x.square().sum(0)
         mean = total / self.n
-        std = (squares / self.n - mean.square()).clamp_min(0).sqrt()
+        std = torch.where(high > low, (squares / self.n - mean.square()).clamp_min(0).sqrt(), 0.0)
         if self.grey_max is None:
             return ColumnStats(self.n, mean + centre, std, low.double(), high.double(), whole)
         probs = (mean + centre) / self.grey_max

@@ -32,9 +32,9 @@ class Autoencoder(LatentEstimator):
         activation: as in `VAE`.
         encoder: own module from (B, \*shape), standardised, to features (B, F); a linear map to the code is added.
         decoder: own module from (B, L) to (B, \*shape), standardised.
-        epochs, batch_size, learning_rate, schedule, optimizer, epsilon, weight_decay, clip_norm, average,
-        validation_fraction, patience, precision, compile, warm_start, device, callbacks, random_state, verbose:
-            as in `VAE`; the held-out score is the mean squared error.
+        epochs, batch_size, learning_rate, schedule, optimizer, epsilon, weight_decay: as in `VAE`.
+        clip_norm, average, precision, compile, warm_start, device, callbacks, random_state, verbose: as in `VAE`.
+        validation_fraction, patience: as in `VAE`; the held-out score is minus the mean squared error.
 
     Attributes:
         model_: the trained `vaekit.models.Autoencoder`.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
@@ -38,8 +39,40 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     """
 
     _unit = "nats a row"
-    latent_dim: int
     model_: Any
+    n_features_in_: int
+
+    # parameters that every subclass has
+    latent_dim: int
+    hidden: Sequence[int]
+    activation: str
+    encoder: nn.Module | None
+    decoder: nn.Module | None
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    schedule: str
+    optimizer: str
+    epsilon: float
+    weight_decay: float
+    clip_norm: float | None
+    average: float | None
+    validation_fraction: float | None
+    patience: int | None
+    precision: str
+    compile: bool
+    warm_start: bool
+    device: str
+    callbacks: Sequence[Callback] | None
+    random_state: int | np.random.RandomState | None
+    verbose: int
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        if tags.transformer_tags is not None:
+            tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
 
     @abstractmethod
     def _configure(self, stats: ColumnStats) -> None:
@@ -198,7 +231,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     @torch.no_grad()
     def _means(self, Z: Any) -> np.ndarray:
         check_is_fitted(self, "model_")
-        Z = check_array(Z, dtype=np.float32)
+        Z = np.asarray(check_array(Z, dtype=np.float32))  # pyright: ignore[reportArgumentType]
         if Z.shape[1] != self.latent_dim:
             raise DataError(f"Z has {Z.shape[1]} columns, but latent_dim is {self.latent_dim}.")
         device = next(self.model_.parameters()).device

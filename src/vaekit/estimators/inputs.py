@@ -46,9 +46,9 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
         if not reset and fitted is not None and shape not in (fitted.shape, (fitted.size,)):
             name = type(estimator).__name__
             raise DataError(f"X has rows of shape {shape}, but {name} was fitted on rows of shape {fitted.shape}.")
-    values = validate_data(
+    values: Any = validate_data(
         estimator,
-        flat,
+        flat,  # pyright: ignore[reportArgumentType]
         reset=reset,
         accept_sparse="csr",
         dtype="numeric",
@@ -125,7 +125,7 @@ def _container(X: Any, frame: Any | None) -> Container:
 
 
 def _shape(X: Any) -> tuple[int, ...]:
-    shape = X.shape if hasattr(X, "shape") else np.shape(X)
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     return tuple(int(length) for length in shape[1:]) or (1,)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -105,7 +106,7 @@ def plain_params(estimator: BaseEstimator) -> dict[str, Any]:
             value = {"module": type(value).__name__}
         elif name == "random_state" and value is not None and not isinstance(value, int):
             value = getattr(estimator, "fitted_", {}).get("seed")
-        elif hasattr(value, "item"):
+        elif isinstance(value, np.generic):
             value = value.item()
         plain[name] = list(value) if isinstance(value, tuple) else value
     return plain

@@ -143,7 +143,7 @@ class VAE(LatentEstimator):
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = likelihood
-        self.binarize = binarize
+        self.binarize: Binarize = binarize
         self.prior = prior
         self.objective = objective
         self.kl = kl

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from vaekit.data.rows import Rows
 from vaekit.likelihoods import Likelihood
@@ -79,8 +80,8 @@ def score_rows(
             x = rows.take(part).to(device)
             keys = rows.keys(part).to(device)
             posterior = model.posterior(x)
-            peak = torch.full((len(x),), -math.inf, dtype=torch.float64, device=device)
-            weight, log_px, log_ratio = torch.zeros_like(peak), torch.zeros_like(peak), torch.zeros_like(peak)
+            total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=device)  # log of the sum of w_k
+            log_px, log_ratio = torch.zeros_like(total), torch.zeros_like(total)
             kl_units = None
             for start in range(0, num_samples, _SAMPLES):
                 count = min(_SAMPLES, num_samples - start)
@@ -90,14 +91,11 @@ def score_rows(
                 each = terms.log_px.double()
                 log_px += each.sum(0)
                 log_ratio += ratio.sum(0)
-                each = each + ratio
-                top = torch.maximum(peak, each.amax(0))
-                weight = weight * (peak - top).exp() + (each - top).exp().sum(0)
-                peak = top
+                total = torch.logaddexp(total, torch.logsumexp(each + ratio, 0))
                 kl_units = terms.kl
             kl = -log_ratio / num_samples if kl_units is None else kl_units.double().sum(1)
             reconstruction = log_px / num_samples
-            bound = peak + weight.log() - math.log(num_samples)
+            bound = total - math.log(num_samples)
             units = torch.full((len(x), latent), math.nan) if kl_units is None else kl_units
             collected.append((bound, reconstruction - kl, reconstruction, kl, posterior.mean, units))
     bound, elbo, reconstruction, kl, means, units = (
@@ -139,23 +137,39 @@ def bits_per_dim(log_likelihood: float, size: int) -> float:
     return -log_likelihood / (size * math.log(2))
 
 
-def independent_features(likelihood: Likelihood, stats: ColumnStats) -> Likelihood:
-    r"""The trivial model, independent features under the same likelihood, at the columns' moments.
+class IndependentFeatures(nn.Module):
+    r"""The trivial model: p(x) by a likelihood whose raw parameters are the same for every row.
+
+    Args:
+        likelihood: the family, calibrated.
+        bias: (P, \*shape) raw parameters.
+    """
+
+    def __init__(self, likelihood: Likelihood, bias: Tensor) -> None:
+        super().__init__()
+        self.likelihood = likelihood
+        self.bias = nn.Parameter(bias)
+
+    def forward(self) -> Distribution:
+        """p(x)."""
+        return self.likelihood(self.bias)
+
+
+def independent_features(likelihood: Likelihood, stats: ColumnStats) -> IndependentFeatures:
+    """Independent features under the same likelihood, at the columns' moments.
 
     Args:
         likelihood: gives the family and its settings; it is not changed.
         stats: of the training rows, in the likelihood's units.
-
-    Returns:
-        A likelihood whose `bias`, (P, \*shape), are the raw parameters.
     """
     own = type(likelihood)(likelihood.shape, **likelihood.settings)
     own.calibrate(stats)
-    own.bias = nn.Parameter(own.marginal(stats))
-    return own
+    return IndependentFeatures(own, own.marginal(stats))
 
 
-def fit_independent(likelihood: Likelihood, rows: Rows, *, steps: int = 150, most_rows: int = 2000) -> Likelihood:
+def fit_independent(
+    likelihood: Likelihood, rows: Rows, *, steps: int = 150, most_rows: int = 2000
+) -> IndependentFeatures:
     """Fit independent features to the training rows by maximum likelihood.
 
     The columns' moments are that fit for most likelihoods; where they are not, Adam goes on from them on (up to
@@ -171,14 +185,14 @@ def fit_independent(likelihood: Likelihood, rows: Rows, *, steps: int = 150, mos
         As `independent_features`.
     """
     own = independent_features(likelihood, rows.stats())
-    if own.marginal_is_fitted:
+    if likelihood.marginal_is_fitted:
         return own
     start = own.bias.detach().clone()
     x = rows.take(torch.linspace(0, len(rows) - 1, min(most_rows, len(rows))).long()).cpu()
     optimizer = torch.optim.Adam(own.parameters(), lr=0.1)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = 0.1 * cosine(step, steps)
-        value = own(own.bias).log_prob(x).mean() - 0.25 / len(x) * (own.bias - start).square().sum()
+        value = own().log_prob(x).mean() - 0.25 / len(x) * (own.bias - start).square().sum()
         (-value).backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -186,9 +200,9 @@ def fit_independent(likelihood: Likelihood, rows: Rows, *, steps: int = 150, mos
 
 
 @torch.no_grad()
-def score_independent(independent: Likelihood, rows: Rows) -> np.ndarray:
+def score_independent(independent: IndependentFeatures, rows: Rows) -> np.ndarray:
     """(n,) log-likelihood in nats of rows under a model from `fit_independent`."""
-    distribution = independent(independent.bias)
+    distribution = independent()
     return torch.cat([distribution.log_prob(rows.take(part).cpu()) for part in rows.chunks(512)]).double().numpy()
 
 

@@ -12,6 +12,23 @@ from vaekit.likelihoods.base import SOFTPLUS_ONE, Likelihood, not_whole
 from vaekit.schema import ColumnStats
 
 
+class _Poisson(Poisson):
+    """Poisson whose terms are taken in float64: at a mean of a million float32 would be off by a nat."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        rate, value = self.rate.double(), value.double()
+        return (torch.xlogy(value, rate) - rate - torch.lgamma(value + 1)).to(self.rate.dtype)
+
+
+class _NegativeBinomial(NegativeBinomial):
+    """Negative binomial whose terms are taken in float64."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        r, logits, value = self.total_count.double(), self.logits.double(), value.double()
+        ways = torch.lgamma(r + value) - torch.lgamma(r) - torch.lgamma(value + 1)
+        return (ways + r * F.logsigmoid(-logits) + value * F.logsigmoid(logits)).to(self.logits.dtype)
+
+
 class _Counts(Likelihood):
     """Counts whose mean is the column's mean times softplus(a + log(e - 1)): a = 0 is the column's mean."""
 
@@ -42,7 +59,7 @@ class PoissonCounts(_Counts):
 
     def forward(self, params: Tensor) -> Factorised:
         """Poisson by its mean."""
-        return Factorised(Poisson(self._mean(self._split(params)[0]), validate_args=False), len(self.shape))
+        return Factorised(_Poisson(self._mean(self._split(params)[0]), validate_args=False), len(self.shape))
 
     def marginal(self, stats: ColumnStats) -> Tensor:
         """Zero: the columns' means."""
@@ -60,7 +77,7 @@ class NegativeBinomialCounts(_Counts):
         """Negative binomial by mean and dispersion; torch's logits are log(mu / r)."""
         raw_mean, raw_r = self._split(params)
         mean, r = self._mean(raw_mean), F.softplus(raw_r) + 1e-4
-        return Factorised(NegativeBinomial(r, logits=mean.log() - r.log(), validate_args=False), len(self.shape))
+        return Factorised(_NegativeBinomial(r, logits=mean.log() - r.log(), validate_args=False), len(self.shape))
 
     def marginal(self, stats: ColumnStats) -> Tensor:
         """The mean, and r by moments (mean^2 / (variance - mean), from 0.05 to 50)."""

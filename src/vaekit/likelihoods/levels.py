@@ -39,7 +39,7 @@ class CategoricalCodes(Likelihood):
     @classmethod
     def settings_from(cls, stats: ColumnStats) -> dict[str, int]:
         """C = the largest code of all columns + 1."""
-        return {"categories": int(stats.high.max()) + 1}
+        return {"categories": max(1, int(stats.high.max()) + 1)}
 
     def calibrate(self, stats: ColumnStats) -> None:
         """The number of codes of each column."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,6 +12,14 @@ from torch.distributions import Normal
 from vaekit.distributions import Factorised
 from vaekit.likelihoods.base import SOFTPLUS_ONE, Likelihood
 from vaekit.schema import ColumnStats
+
+
+class _Normal(Normal):
+    """Normal whose log-density is of the standardised value: a scale of 1e-25 has a square that float32 cannot hold."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        standard = (value - self.loc) / self.scale
+        return -0.5 * standard.square() - self.scale.log() - 0.5 * math.log(2 * math.pi)
 
 
 class Gaussian(Likelihood):
@@ -32,7 +42,7 @@ class Gaussian(Likelihood):
         super().__init__(shape)
         self.register_buffer("loc", torch.zeros(shape))
         self.register_buffer("scale", torch.ones(shape))
-        self.register_buffer("counted", torch.ones(shape))
+        self.register_buffer("counted", torch.ones(shape, dtype=torch.bool))
         self._make_sigma()
 
     def _make_sigma(self) -> None:
@@ -46,9 +56,9 @@ class Gaussian(Likelihood):
         self.counted.copy_(varies)
 
     def _normal(self, mu: Tensor, raw_sigma: Tensor) -> Factorised:
-        sigma = self.scale * (self.floor + F.softplus(raw_sigma)) * self.counted + (1 - self.counted) * 1e-6
-        mean = self.loc + self.scale * self.counted * mu
-        return Factorised(Normal(mean, sigma.expand_as(mean), validate_args=False), len(self.shape), self.counted)
+        sigma = torch.where(self.counted, self.scale * (self.floor + F.softplus(raw_sigma)), 1.0)
+        mean = self.loc + torch.where(self.counted, self.scale * mu, 0.0)
+        return Factorised(_Normal(mean, sigma.expand_as(mean), validate_args=False), len(self.shape), self.counted)
 
     def forward(self, params: Tensor) -> Factorised:
         """Normal in the data's own units."""

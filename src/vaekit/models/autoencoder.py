@@ -35,12 +35,12 @@ class Autoencoder(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         r"""Codes (B, L) to (B, \*shape) in the data's units."""
         loc = self.scaling.loc
-        return loc + self.scaling.scale * self.decoder(z).view(-1, *loc.shape)
+        return loc + self.scaling.scale * self.decoder(z).reshape(-1, *loc.shape)
 
     def errors(self, x: Tensor) -> Tensor:
         """(B,) mean squared error of each example in standardised units: what training lowers."""
         target = self.scaling(x)
-        return (self.decoder(self.encoder(target)).view(x.shape) - target).flatten(1).square().mean(1)
+        return (self.decoder(self.encoder(target)).reshape(x.shape) - target).flatten(1).square().mean(1)
 
     def squared_errors(self, x: Tensor) -> Tensor:
         """(B,) mean squared error of each example in the data's units."""

@@ -21,19 +21,18 @@ from vaekit.schema import ColumnStats
 class VAE(LatentVariableModel):
     r"""p(z) = N(0, I), p(x|z) by a decoder network, q(z|x) = N(mu(x), diag(sigma(x)^2)) by an encoder network.
 
-        Args:
-            encoder: module from (B, \*shape), standardised, to (B, 2L): means, then log standard deviations.
-            decoder: module from (B, L) to raw parameters (B, P, \*shape), or any shape with as many values.
-            likelihood: reads the raw parameters as p(x|z).
-            latent_dim: L.
-            prior: p(z); N(0, I) by default.
-            scaling: module from raw x to what the encoder sees; by default nothing is done.
+    Args:
+        encoder: module from (B, \*shape), standardised, to (B, 2L): means, then log standard deviations.
+        decoder: module from (B, L) to raw parameters (B, P, \*shape), or any shape with as many values.
+        likelihood: reads the raw parameters as p(x|z).
+        latent_dim: L.
+        prior: p(z); N(0, I) by default.
+        scaling: module from raw x to what the encoder sees; by default nothing is done.
 
-        >>> from vaekit.errors import OptionError
-    from vaekit.likelihoods import Bernoulli
-        >>> model = VAE(MLP(6, (16,), 4), MLP(2, (16,), 6), Bernoulli((6,)), latent_dim=2)
-        >>> model.terms(torch.ones(3, 6), num_samples=5).log_px.shape
-        torch.Size([5, 3])
+    >>> from vaekit.likelihoods import Bernoulli
+    >>> model = VAE(MLP(6, (16,), 4), MLP(2, (16,), 6), Bernoulli((6,)), latent_dim=2)
+    >>> model.terms(torch.ones(3, 6), num_samples=5).log_px.shape
+    torch.Size([5, 3])
     """
 
     def __init__(
@@ -55,13 +54,18 @@ class VAE(LatentVariableModel):
 
     def posterior(self, x: Tensor) -> DiagonalNormal:
         """q(z|x), a diagonal normal."""
-        mu, log_sigma = self.encoder(self.scaling(x)).chunk(2, -1)
+        mu, log_sigma = _single(self.encoder(self.scaling(x))).chunk(2, -1)
         return DiagonalNormal(mu, log_sigma)
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z)."""
-        params = self.decoder(z.reshape(-1, self.latent_dim))
-        return self.likelihood(params.view(*z.shape[:-1], self.likelihood.num_params, *self.likelihood.shape))
+        params = _single(self.decoder(z.reshape(-1, self.latent_dim)))
+        return self.likelihood(params.reshape(*z.shape[:-1], self.likelihood.num_params, *self.likelihood.shape))
+
+
+def _single(x: Tensor) -> Tensor:
+    """At least float32: where networks run in bfloat16, densities do not."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 class Headed(nn.Module):
@@ -165,7 +169,8 @@ def build_networks(
     else:
         given = tuple(dry_run("decoder", decoder, torch.zeros(2, latent_dim)).shape)
         wanted = (2, likelihood.num_params, *likelihood.shape)
-        if math.prod(given) != math.prod(wanted):
+        swapped = given != wanted and sorted(given) == sorted(wanted) and len(given) == len(wanted) > 2
+        if math.prod(given) != math.prod(wanted) or swapped:
             raise OptionError(
                 f"The decoder gives shape {given} for 2 codes, but likelihood={likelihood.name!r} needs {wanted}."
             )

@@ -164,7 +164,7 @@ def _train(
             state.step = step + 1
             if state.step % _LOOK == 0 or state.step == steps:
                 _check_finite(model, values, state, settings, state.epoch * steps)
-            if checkpoint is not None and checkpoint.due and state.step < steps:
+            if checkpoint is not None and state.step < steps and checkpoint.due:
                 _check_finite(model, values, state, settings, state.epoch * steps)
                 _save(checkpoint, state, model, averaged, optimizer, epoch_rng, values)
 

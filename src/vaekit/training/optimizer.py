@@ -25,7 +25,7 @@ class FusedAdam:
     def __init__(
         self, parameters: Iterable[nn.Parameter], *, epsilon: float, weight_decay: float, decoupled: bool
     ) -> None:
-        self.parameters = [p for p in parameters if p.requires_grad]
+        self.parameters: list[Tensor] = [p for p in parameters if p.requires_grad]
         self.means = [torch.zeros_like(p) for p in self.parameters]
         self.squares = [torch.zeros_like(p) for p in self.parameters]
         self.steps = [torch.zeros((), device=p.device) for p in self.parameters]

@@ -1,0 +1,159 @@
+"""Time of a training step: vaekit beside its floor, a plain PyTorch loop, and pythae.
+
+    python benchmarks/train_step.py [--pythae FOLDER]     # about 3 minutes; benchmarks/_pythae.py says how to get pythae
+    python benchmarks/train_step.py --quick
+
+Two nets, 784-500-20-500-784 and 64-64-8-64-64, SiLU, Bernoulli, one sample, analytic KL, minibatches of 100 binary rows
+that lie in memory as bytes, Adam at 1e-3.
+
+- ours: epochs of `vaekit.training.train` as `VAE.fit` runs it, all that an epoch does included.
+- floor: the step's 11 matrix products alone, into buffers made before, and one step of fused Adam.
+- plain: the loop as a good engineer writes it in PyTorch, with fused Adam.
+- pythae: epochs of its `BaseTrainer.train_step`, its default Adam and DataLoader, without its progress bar.
+
+All in one process, in turn: an epoch of ours, then as many steps of each other one, and so on. Ratios are medians over
+the rounds of the ratio within a round; in brackets, ratios of the least times. The time of a step depends on the number
+of threads (`--threads`), on the machine and on what else it does; ratios hold better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import _pythae
+import torch
+import torch.nn.functional as F
+from _common import compare, interleave, parser, record, show, write
+from torch import Tensor, nn
+
+from vaekit.data.rows import Rows
+from vaekit.likelihoods import Bernoulli
+from vaekit.models import VAE
+from vaekit.nn import MLP
+from vaekit.objectives import elbo
+from vaekit.training import TrainingSettings, train
+
+BATCH = 100
+RATE = 1e-3
+NETS = {"784-500-20-500-784": (784, 500, 20), "64-64-8-64-64": (64, 64, 8)}
+TARGETS = {  # (net, base): at most this ratio of ours to the base
+    ("784-500-20-500-784", "floor"): 1.45,
+    ("784-500-20-500-784", "pythae"): round(1 / 1.7, 3),
+    ("64-64-8-64-64", "plain"): 1.0,
+}
+
+
+def floor(width: int, hidden: int, latent: int, steps: int) -> Callable[[], None]:
+    """The matrix products of forward and backward (no gradient with respect to x), and fused Adam."""
+    shapes = [(hidden, width), (2 * latent, hidden), (hidden, latent), (width, hidden)]
+    w1, w2, w3, w4 = weights = [nn.Parameter(torch.randn(shape) * 0.01) for shape in shapes]
+    biases = [nn.Parameter(torch.zeros(shape[0])) for shape in shapes]
+    for p in (*weights, *biases):
+        p.grad = torch.full_like(p, 1e-3)
+    g1, g2, g3, g4 = (w.grad for w in weights)
+    optimizer = torch.optim.Adam([*weights, *biases], RATE, fused=True)
+    x, h, a, q, z, d, out = (
+        torch.rand(BATCH, n) * 1e-3 for n in (width, hidden, hidden, 2 * latent, latent, hidden, width)
+    )
+
+    def run() -> None:
+        for _ in range(steps):
+            with torch.no_grad():
+                torch.mm(x, w1.t(), out=a)
+                torch.mm(h, w2.t(), out=q)
+                torch.mm(z, w3.t(), out=a)
+                torch.mm(h, w4.t(), out=out)
+                torch.mm(out, w4, out=d)
+                torch.mm(out.t(), h, out=g4)
+                torch.mm(d, w3, out=z)
+                torch.mm(d.t(), z, out=g3)
+                torch.mm(q, w2, out=d)
+                torch.mm(q.t(), h, out=g2)
+                torch.mm(d.t(), x, out=g1)
+            optimizer.step()
+
+    return run
+
+
+def plain(width: int, hidden: int, latent: int, data: Tensor) -> Callable[[], None]:
+    encoder = nn.Sequential(nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, 2 * latent))
+    decoder = nn.Sequential(nn.Linear(latent, hidden), nn.SiLU(), nn.Linear(hidden, width))
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], RATE, fused=True)
+
+    def run() -> None:
+        total = torch.zeros(())
+        for idx in torch.randperm(len(data)).split(BATCH):
+            x = data[idx].float()
+            mu, log_var = encoder(x).chunk(2, -1)
+            z = mu + torch.randn_like(mu) * (0.5 * log_var).exp()
+            rebuilt = F.binary_cross_entropy_with_logits(decoder(z), x, reduction="sum")
+            kl = -0.5 * (1 + log_var - mu.pow(2) - log_var.exp()).sum()
+            loss = (rebuilt + kl) / len(x)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()
+        assert torch.isfinite(total)
+
+    return run
+
+
+def peer(width: int, hidden: int, latent: int, data: Tensor) -> Callable[[], None]:
+    trainer = _pythae.trainer(_pythae.build(width, hidden, latent), data, BATCH, RATE)
+    epochs: Iterator[int] = iter(range(1, 10**9))
+    return lambda: trainer.train_step(next(epochs))
+
+
+def measure(net: tuple[int, int, int], steps: int, rounds: int, with_pythae: bool) -> dict[str, Any]:
+    """One epoch of ours after the other; between them, in a callback, the others."""
+    width, hidden, latent = net
+    data = (torch.rand(steps * BATCH, width) < 0.2).to(torch.uint8)
+    rivals = {"floor": floor(*net, steps), "plain": plain(*net, data)}
+    if with_pythae:
+        rivals["pythae"] = peer(*net, data)
+    warm = 2
+    seconds: dict[str, list[float]] = {name: [] for name in ("ours", *rivals)}
+
+    def between(line: dict[str, Any]) -> None:
+        times = interleave(rivals, rounds=1, warm=0) | {"ours": [line["seconds"]]}
+        if line["epoch"] > warm:
+            for name, values in times.items():
+                seconds[name] += values
+
+    model = VAE(MLP(width, (hidden,), 2 * latent), MLP(latent, (hidden,), width), Bernoulli((width,)), latent)
+    settings = TrainingSettings(epochs=warm + rounds, batch_size=BATCH, learning_rate=RATE)
+    value = lambda x, factor: elbo(model.terms(x), beta=factor)  # noqa: E731 (as the estimator hands it over)
+    train(model, Rows(data), value, settings, seed=0, callbacks=[between])
+    return compare(seconds, ("floor", "plain", "pythae"), per=steps)
+
+
+def main(argv: list[str] | None = None) -> dict[str, Any]:
+    options = parser(__doc__, __file__)
+    _pythae.add_option(options)
+    options.add_argument("--threads", type=int, default=None, help="of torch; its own choice by default")
+    options.add_argument("--rounds", type=int, default=None, help="default 120; quick: 4")
+    args = options.parse_args(argv)
+    rounds = args.rounds or (4 if args.quick else 120)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    pythae = _pythae.version(args.pythae)
+    torch.manual_seed(0)
+    nets, met = {}, {}
+    for name, net in NETS.items():
+        steps = (5 if args.quick else 50) if net[0] > 100 else (20 if args.quick else 150)
+        nets[name] = measure(net, steps, rounds, with_pythae=pythae is not None)
+        show(f"{name}, batch {BATCH}", nets[name])
+        for (of, base), most in TARGETS.items():
+            ratio = nets[name]["ours"].get(f"ratio_to_{base}")
+            if of == name and ratio:
+                met[f"{name}: ours / {base} at most {most}"] = ratio["median"] <= most
+    for what, is_met in met.items():
+        print(f"{what}: {'met' if is_met else 'NOT MET'}")
+    result = record(__file__, args, peer_versions={"pythae": pythae}, seed=0, rounds=rounds, nets=nets, targets_met=met)
+    write(args.output, result)
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""The verbs: what each takes and an example of each; the work is done elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Variational autoencoders for arrays and images: fit, evaluate, sample, encode.",
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder made by 'vaekit fit'.", show_default=False)]
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", help="Name of a data set, or a .csv .parquet .npy .npz file, IDX file or folder of images."
+    ),
+]
+Out = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Ends in .csv .parquet .npy or .npz.")]
+Kind = Annotated[str | None, typer.Option(help="What the file holds, where it cannot tell: array, table or images.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        from vaekit import __version__
+
+        print(f"vaekit {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example:  vaekit fit digits -o RUN --epochs 50 --set latent_dim=10")
+def fit(
+    data: Data,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="RUN", help="Folder for the RUN.")],
+    model: Annotated[str, typer.Option(help="vae or autoencoder.")] = "vae",
+    kind: Kind = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data, at most.")] = None,
+    seed: Annotated[int, typer.Option(help="Fixes the split, the weights' start and all noise.")] = 0,
+    device: Device = "auto",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the model; may be given again."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a RUN was stopped.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a RUN that is there.")] = False,
+) -> None:
+    """Train a model on DATA and write a RUN: weights, numbers, pictures and a report."""
+    from vaekit.cli.fitting import fit_run
+
+    fit_run(
+        data,
+        output,
+        model=model,
+        kind=kind,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        settings=settings or [],
+        resume=resume,
+        overwrite=overwrite,
+    )
+
+
+@app.command(epilog="Example:  vaekit evaluate RUN --samples 1000 --json")
+def evaluate(
+    run: Run,
+    data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="By default the RUN's own test data.")] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Importance samples of each row.")] = 100,
+    kind: Kind = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Score held-out data: log p(x), its bound and its parts, in nats a row."""
+    from vaekit.cli.verbs import evaluate_run
+
+    evaluate_run(run, data, samples=samples, kind=kind, device=device, as_json=as_json)
+
+
+@app.command(epilog="Example:  vaekit info RUN")
+def info(run: Run, as_json: Json = False) -> None:
+    """Say what a RUN is: data, model, parameters, how far it came."""
+    from vaekit.cli.verbs import describe_run
+
+    describe_run(run, as_json=as_json)
+
+
+@app.command(epilog="Example:  vaekit sample RUN -n 100 -o samples.npy")
+def sample(
+    run: Run,
+    output: Out,
+    n: Annotated[int, typer.Option("-n", min=1, help="Number of rows.")] = 16,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Draw new rows from the model."""
+    from vaekit.cli.verbs import sample_run
+
+    sample_run(run, output, n=n, seed=seed, device=device)
+
+
+@app.command(epilog="Example:  vaekit encode RUN digits -o codes.csv")
+def encode(run: Run, data: Data, output: Out, kind: Kind = None, device: Device = "auto") -> None:
+    """Write the latent code of each row of DATA: the posterior means."""
+    from vaekit.cli.verbs import encode_data
+
+    encode_data(run, data, output, kind=kind, device=device)
+
+
+@app.command(epilog="Example:  vaekit reconstruct RUN digits -o rebuilt.npy")
+def reconstruct(run: Run, data: Data, output: Out, kind: Kind = None, device: Device = "auto") -> None:
+    """Write each row of DATA, encoded and decoded."""
+    from vaekit.cli.verbs import reconstruct_data
+
+    reconstruct_data(run, data, output, kind=kind, device=device)
+
+
+@app.command(epilog="Example:  vaekit score RUN digits -o scores.csv")
+def score(
+    run: Run,
+    data: Data,
+    output: Out,
+    samples: Annotated[int, typer.Option(min=1, help="Importance samples of each row.")] = 100,
+    kind: Kind = None,
+    device: Device = "auto",
+) -> None:
+    """Write log p(x) and the ELBO of each row of DATA, in nats."""
+    from vaekit.cli.verbs import score_data
+
+    score_data(run, data, output, samples=samples, kind=kind, device=device)
+
+
+@app.command(name="data", epilog="Example:  vaekit data mnist")
+def data_sets(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A data set.", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """List the data sets known by name, or say what one is."""
+    from vaekit.cli.verbs import describe_data
+
+    describe_data(name, as_json=as_json)

@@ -1,0 +1,251 @@
+"""`vaekit fit`: from data to a RUN."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from vaekit.data.sources import read
+from vaekit.data.split import split_rows
+from vaekit.errors import DataError, Faults, OptionError, RunError, TrainingError, did_you_mean
+from vaekit.estimators import VAE, Autoencoder
+from vaekit.estimators.base import LatentEstimator
+from vaekit.estimators.options import RUNTIME, check_options, plain_params
+from vaekit.plots import draw_all
+from vaekit.report import write_report
+from vaekit.runs import (
+    CHECKPOINT,
+    CONFIG,
+    METRICS,
+    PLOTS,
+    REPORT,
+    WEIGHTS,
+    clean,
+    new_config,
+    read_config,
+    write_config,
+    write_metrics,
+    write_model,
+)
+from vaekit.training.checkpoint import Checkpoint, stop_on_signal
+from vaekit.training.loop import Interrupted
+
+MODELS: dict[str, type[LatentEstimator]] = {"autoencoder": Autoencoder, "vae": VAE}
+TEST_FRACTION = 0.1
+_REPORT_SAMPLES = 100
+_UNSEEN = ("verbose", "device")  # parameters that do not belong to what is computed
+
+
+@dataclass(frozen=True, eq=False)
+class SplitData:
+    """Data with its test part set aside, and the record of how."""
+
+    X_train: Any
+    X_test: Any
+    y_test: Any
+    label_names: tuple[str, ...] | None
+    record: dict[str, Any]
+
+
+def split_data(source: str, kind: str | None, seed: int) -> SplitData:
+    """Read DATA and set its test part aside: the data set's own, else a tenth of the rows by the seed."""
+    data = read(source, kind)
+    fingerprint = _fingerprint(data.X, data.X_test)
+    record = {"source": source, "kind": data.kind, "asked_kind": kind, "note": data.note, "fingerprint": fingerprint}
+    if data.X_test is not None:
+        how = {"test": "the data set's own test part", "split_seed": None}
+        X_train, X_test, y_test = data.X, data.X_test, data.y_test
+    else:
+        if data.X.shape[0] < 3:
+            raise DataError(f"{source!r} has {data.X.shape[0]} rows; a fit that sets test rows aside needs at least 3.")
+        rest, held = split_rows(data.X.shape[0], TEST_FRACTION, seed)
+        X_train, X_test = data.X[rest], data.X[held]
+        y_test = None if data.y is None else data.y[held]
+        how = {"test": f"{TEST_FRACTION:.0%} of the rows", "split_seed": seed}
+    record |= {"n_train": int(X_train.shape[0]), "n_test": int(X_test.shape[0]), **how}
+    return SplitData(X_train, X_test, y_test, data.label_names, record)
+
+
+def fit_run(
+    source: str,
+    folder: Path,
+    *,
+    model: str,
+    kind: str | None,
+    epochs: int | None,
+    seed: int,
+    device: str,
+    settings: list[str],
+    resume: bool,
+    overwrite: bool,
+) -> None:
+    """Train and write a RUN; see `vaekit fit --help`.
+
+    Raises:
+        OptionError, DataError, RunError: what the user got wrong; nothing is written or lost.
+        TrainingError: the objective turned NaN; the last good weights are in the RUN.
+        SystemExit: 130 after an interruption, with the checkpoint written.
+    """
+    if resume and overwrite:
+        raise OptionError("--resume and --overwrite contradict each other: give one of them.")
+    estimator = make_estimator(model, settings, epochs=epochs, seed=seed, device=device)
+    _check_place(folder, resume=resume, overwrite=overwrite)
+    data = split_data(source, kind, seed)
+    config = new_config(type(estimator).__name__, plain_params(estimator)) | {"data": data.record}
+    if resume and (folder / CONFIG).exists():
+        _check_same(folder, read_config(folder), config)
+        if (folder / REPORT).exists():
+            _say(f"{folder} is finished; nothing to do. The report: {folder / REPORT}")
+            return
+    if overwrite and folder.exists():
+        shutil.rmtree(folder)
+    write_config(folder, config)
+    clean(folder)
+    _train(estimator, data, folder, config)
+    finish_run(estimator, data, folder)
+    _say(f"The report: {folder / REPORT}")
+
+
+def make_estimator(model: str, settings: list[str], *, epochs: int | None, seed: int, device: str) -> LatentEstimator:
+    """The estimator that the options describe; OptionError names all that is wrong with them."""
+    faults = Faults()
+    faults.choice("model", model, MODELS)
+    faults.raise_if_any()
+    cls = MODELS[model]
+    known = [name for name in inspect.signature(cls).parameters if name not in RUNTIME]
+    params: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            faults.add(f"--set {setting} must have the form name=value.")
+        elif name not in known:
+            faults.add(f"{cls.__name__} has no parameter {name!r}{did_you_mean(name, known)}.")
+        else:
+            params[name] = _value(text)
+    faults.raise_if_any()
+    if epochs is not None:
+        params["epochs"] = epochs
+    estimator = cls(**{"random_state": seed, "device": device, **params})
+    check_options(estimator)
+    return estimator
+
+
+def _value(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_place(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; a RUN is a folder.")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (resume or overwrite):
+        raise RunError(f"{folder} exists: give --resume to go on with it, --overwrite to replace it, or another -o.")
+    foreign = {path.name for path in folder.iterdir()} - {CONFIG, WEIGHTS, METRICS, REPORT, PLOTS, "checkpoint"}
+    foreign = {name for name in foreign if not name.startswith(".")}
+    if overwrite and (foreign or not (folder / CONFIG).exists()):
+        raise RunError(f"{folder} holds files that are not a RUN's, so it is not replaced; choose another folder.")
+    if resume and not (folder / CONFIG).exists() and foreign:
+        raise RunError(f"{folder} is not a RUN, so there is nothing to resume; choose another folder.")
+
+
+def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Raise RunError that names what differs between the RUN and what is asked for."""
+    faults = []
+    if old["model"] != new["model"]:
+        faults.append(f"model was {old['model']}, now {new['model']}")
+    names = [n for n in sorted({*old["params"], *new["params"]}) if n not in _UNSEEN]
+    for name in names:
+        before, now = old["params"].get(name), new["params"].get(name)
+        if before != now:
+            faults.append(f"{name} was {before!r}, now {now!r}")
+    for name, what in (("fingerprint", "the data are others"), ("split_seed", "the split is another")):
+        if old.get("data", {}).get(name) != new["data"][name]:
+            faults.append(what)
+    if faults:
+        raise RunError(f"{folder} cannot be resumed with other settings ({'; '.join(faults)}); use --overwrite.")
+
+
+def _train(estimator: LatentEstimator, data: SplitData, folder: Path, config: dict[str, Any]) -> None:
+    checkpoint = Checkpoint(folder / CHECKPOINT)
+    before = checkpoint.load()
+    recorder = _Recorder(folder, [] if before is None else before.history)
+    if before is not None:
+        _say(f"Going on after epoch {before.epoch} of {folder}.")
+    estimator.callbacks = [recorder]
+    failure = None
+    try:
+        with stop_on_signal(checkpoint):
+            estimator._fit(data.X_train, checkpoint=checkpoint)
+    except Interrupted as stop:
+        _say(f"{stop} Go on with the same command and --resume.")
+        raise SystemExit(130) from stop
+    except TrainingError as error:
+        failure = error
+    except BaseException:
+        if before is None and not checkpoint.path.exists() and not recorder.history:
+            shutil.rmtree(folder)  # nothing was trained: leave no trace
+        raise
+    write_model(folder, estimator._config() | {"data": config["data"]}, estimator._tensors(), estimator.history_)
+    if failure is not None:
+        raise failure
+
+
+class _Recorder:
+    """Callback that keeps metrics.jsonl up to date, at most every few seconds."""
+
+    def __init__(self, folder: Path, history: list[dict[str, Any]], every: float = 5.0) -> None:
+        self.folder, self.history, self.every = folder, list(history), every
+        self._last = time.monotonic()
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        self.history.append(record)
+        if time.monotonic() - self._last >= self.every:
+            write_metrics(self.folder, self.history)
+            self._last = time.monotonic()
+
+
+def finish_run(estimator: Any, data: SplitData, folder: Path) -> None:
+    """Evaluate on the test data, draw the pictures and, last, write the report."""
+    config = read_config(folder)
+    _say("Evaluating on the test data ...")
+    summary = estimator.evaluate(data.X_test, num_samples=_REPORT_SAMPLES)
+    _say("Drawing ...")
+    pictures = draw_all(estimator, data.X_train, data.X_test, data.y_test, folder / PLOTS, label_names=data.label_names)
+    title = f"{config['model']} on {data.record['source']}"
+    notes = [data.record["note"]] if data.record["note"] else []
+    write_report(folder, title=title, config=config, summary=summary, pictures=pictures, notes=notes)
+
+
+def _fingerprint(*parts: Any) -> str:
+    """sha256 of the data's values, types and shapes."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if part is None:
+            continue
+        if hasattr(part, "to_numpy"):
+            digest.update("\x00".join(map(str, part.columns)).encode())
+            part = part.to_numpy()
+        arrays = (part.data, part.indices, part.indptr) if scipy.sparse.issparse(part) else (np.asarray(part),)
+        for array in arrays:
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).astype(array.dtype if array.dtype != object else str).data)
+    return digest.hexdigest()
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

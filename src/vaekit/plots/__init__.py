@@ -1,0 +1,51 @@
+"""The pictures of a run: curves, samples, reconstructions and the latent space, as PNG files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vaekit.estimators.base import LatentEstimator
+from vaekit.plots.curves import draw_curves
+from vaekit.plots.latent import draw_latent, draw_manifold
+from vaekit.plots.rows import draw_reconstructions, draw_samples
+from vaekit.plots.traversals import draw_traversals
+from vaekit.plots.view import View
+
+__all__ = ["draw_all"]
+
+
+def draw_all(
+    estimator: LatentEstimator,
+    X_train: Any,
+    X_test: Any,
+    y_test: Any,
+    folder: str | Path,
+    label_names: tuple[str, ...] | None = None,
+) -> list[tuple[str, str]]:
+    """Draw every picture that has a meaning for the model, each written whole.
+
+    Args:
+        estimator: a fitted `vaekit.VAE` or `vaekit.Autoencoder`.
+        X_train, X_test: rows as `fit` takes them, at least one of each; up to 1000 of each are looked at.
+        y_test: (n,) labels of the test rows, or None.
+        folder: where the files go; it is made if need be.
+        label_names: name of each label 0, 1, ..., or None.
+
+    Returns:
+        File name and one-line caption of each picture, in the order in which to show them.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    folder, view = Path(folder), View.of(estimator, X_train, X_test)
+    drawn = [
+        ("curves.png", lambda path: draw_curves(estimator, path)),
+        ("samples.png", lambda path: draw_samples(view, path) if view.is_vae else None),
+        ("reconstructions.png", lambda path: draw_reconstructions(view, path)),
+        ("latent.png", lambda path: draw_latent(view, y_test, label_names, path)),
+        ("manifold.png", lambda path: draw_manifold(view, path) if view.codes.shape[1] == 2 else None),
+        ("traversals.png", lambda path: draw_traversals(view, path)),
+    ]
+    captions = [(name, draw(folder / name)) for name, draw in drawn]
+    return [(name, caption) for name, caption in captions if caption is not None]

@@ -1,0 +1,109 @@
+"""The look that all pictures share, and how one becomes a file; matplotlib's global state is never touched."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from vaekit.files import write_whole
+
+INK, MUTED, PALE = "#333333", "#8a8a8a", "#c9ccd1"
+BLUE, ORANGE = "#2f6db2", "#d9722b"
+DPI, WIDTH = 120, 11.0  # dots per inch; the widest figure, in inches
+PLAIN: dict[str, Any] = {"parse_math": False}  # text from the data is never read as a formula
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure of the given size in inches, which belongs to no window and no global list."""
+    fig = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(fig)
+    return fig
+
+
+def quiet(ax: Axes, title: str = "") -> Axes:
+    """Give axes the common look: no box, thin grey lines, small readable type."""
+    ax.set_facecolor("white")
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(MUTED)
+    ax.tick_params(labelsize=8.5, colors=MUTED, labelcolor=INK, length=3)
+    for label in (ax.xaxis.label, ax.yaxis.label):
+        label.set(fontsize=9.5, color=INK)
+    if title:
+        ax.set_title(title, fontsize=9.5, color=INK, loc="left", **PLAIN)
+    return ax
+
+
+def save(fig: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole; characters that the font lacks become boxes without a word."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        write_whole(path, lambda part: fig.savefig(part, format="png", dpi=DPI, metadata={"Software": None}))
+
+
+def grid(fig: Figure, n: int, columns: int, **options: Any) -> list[Axes]:
+    """n quiet axes in rows of `columns`."""
+    rows = -(-n // columns)
+    axes = fig.subplots(rows, columns, squeeze=False, **options).ravel()
+    for ax in axes[n:]:
+        ax.remove()
+    return [quiet(ax) for ax in axes[:n]]
+
+
+def tile(pictures: np.ndarray, columns: int, gap: int | None = None) -> np.ndarray:
+    """Lay pictures out in rows.
+
+    Args:
+        pictures: (n, H, W) or (n, H, W, C), from 0 to 1.
+        columns: pictures in a row.
+        gap: white pixels between them; by default a fourteenth of their size, at least 1.
+
+    >>> tile(np.zeros((3, 8, 8)), columns=2).shape
+    (17, 17)
+    """
+    n, height, width = pictures.shape[:3]
+    rows = -(-n // columns)
+    gap = max(1, max(height, width) // 14) if gap is None else gap
+    sheet = np.ones((rows * (height + gap), columns * (width + gap), *pictures.shape[3:]), dtype=np.float32)
+    for i, picture in enumerate(pictures):
+        top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet[: len(sheet) - gap, : sheet.shape[1] - gap]
+
+
+def show(ax: Axes, sheet: np.ndarray, title: str = "") -> None:
+    """Show a sheet from `tile` without axes."""
+    ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.set_axis_off()
+    if title:
+        ax.set_title(title, fontsize=9.5, color=INK, loc="left", **PLAIN)
+
+
+def ticks(axis: Axis) -> None:
+    """Few round numbers along an axis."""
+    axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+
+
+def palette(n: int) -> np.ndarray:
+    """(n, 4) colours of up to 20 classes."""
+    return colormaps["tab10" if n <= 10 else "tab20"](np.arange(n))
+
+
+def short(text: object, most: int = 22) -> str:
+    """A name cut to what fits beside a picture.
+
+    >>> short("od280/od315_of_diluted_wines", 12)
+    'od280/od315…'
+    """
+    text = str(text)
+    return text if len(text) <= most else text[: most - 1] + "…"

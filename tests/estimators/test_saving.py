@@ -1,0 +1,130 @@
+"""What is saved is what is loaded, and damaged or foreign folders are refused in one sentence."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+import vaekit
+from vaekit import VAE, Autoencoder
+from vaekit.errors import OptionError, RunError
+
+RNG = np.random.default_rng(0)
+CASES = {
+    "gaussian": ({}, RNG.normal(size=(40, 3))),
+    "heteroscedastic": ({"likelihood": "heteroscedastic"}, RNG.normal(size=(40, 3))),
+    "bernoulli": ({}, RNG.integers(0, 2, (40, 6))),
+    "grey": ({"likelihood": "bernoulli"}, RNG.integers(0, 9, (40, 6))),
+    "binomial": ({"likelihood": "binomial"}, RNG.integers(0, 9, (40, 6))),
+    "poisson": ({"likelihood": "poisson"}, RNG.integers(0, 9, (40, 6))),
+    "negative_binomial": ({}, RNG.integers(0, 9, (40, 6))),
+    "categorical": ({"likelihood": "categorical"}, RNG.integers(0, 4, (40, 6))),
+    "images": ({}, RNG.integers(0, 9, (40, 4, 4), dtype=np.uint8)),
+    "linear": ({"hidden": ()}, RNG.normal(size=(40, 3))),
+}
+SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_save_then_load_is_the_identity(name, tmp_path):
+    options, X = CASES[name]
+    fitted = VAE(**{**SMALL, **options}).fit(X)
+    fitted.save(tmp_path / "run")
+    loaded = vaekit.load(tmp_path / "run")
+    assert np.array_equal(loaded.transform(X), fitted.transform(X))
+    assert np.array_equal(loaded.score_samples(X, 5), fitted.score_samples(X, 5))
+    assert loaded.evaluate(X, 5) == fitted.evaluate(X, 5)
+    assert np.array_equal(np.asarray(loaded.sample(4, 0)), np.asarray(fitted.sample(4, 0)))
+    assert loaded.history_ == fitted.history_ and loaded.get_params() == {**fitted.get_params()}
+
+
+def test_an_autoencoder_too(tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 5))
+    fitted = Autoencoder(**SMALL).fit(X)
+    fitted.save(tmp_path)
+    assert np.array_equal(vaekit.load(tmp_path).reconstruct(X), fitted.reconstruct(X))
+
+
+def test_names_of_columns_survive(tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["u", "v"])
+    VAE(**SMALL).fit(frame).save(tmp_path)
+    loaded = vaekit.load(tmp_path)
+    assert list(loaded.sample(3).columns) == ["u", "v"]
+
+
+def test_own_networks_are_given_again(tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 6, 3))
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(18, 7), nn.Tanh())
+    decoder = nn.Sequential(nn.Linear(2, 18), nn.Unflatten(1, (1, 6, 3)))
+    untouched = {name: t.clone() for name, t in encoder.state_dict().items()}
+    fitted = VAE(**SMALL, encoder=encoder, decoder=decoder).fit(X)
+    assert all(torch.equal(t, untouched[name]) for name, t in encoder.state_dict().items())
+    fitted.save(tmp_path)
+    with pytest.raises(OptionError, match=r"was fitted with its own encoder \(Sequential\), of which only the weights"):
+        vaekit.load(tmp_path)
+    loaded = vaekit.load(tmp_path, encoder=encoder, decoder=decoder)
+    assert np.array_equal(loaded.transform(X), fitted.transform(X))
+    with pytest.raises(RunError, match="its parts do not fit together"):
+        vaekit.load(tmp_path, encoder=nn.Sequential(nn.Flatten(), nn.Linear(18, 9)), decoder=decoder)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    VAE(**SMALL).fit(np.random.default_rng(0).normal(size=(40, 3))).save(tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_the_bytes_are_a_function_of_the_fit(saved, tmp_path):
+    VAE(**SMALL).fit(np.random.default_rng(0).normal(size=(40, 3))).save(tmp_path / "again")
+    assert (saved / "model.safetensors").read_bytes() == (tmp_path / "again" / "model.safetensors").read_bytes()
+
+
+def refusal(path) -> str:
+    with pytest.raises(RunError) as caught:
+        vaekit.load(path)
+    return str(caught.value)
+
+
+def test_folders_that_are_no_run(saved, tmp_path):
+    assert (
+        refusal(tmp_path / "no")
+        == f"There is no RUN at {tmp_path / 'no'}; 'vaekit fit DATA -o {tmp_path / 'no'}' makes one."
+    )
+    assert refusal(tmp_path) == f"{tmp_path} is not a RUN of vaekit: it has no config.json."
+    (saved / "config.json").write_text("{")
+    assert re.match(rf"{saved}/config.json is damaged: .*", refusal(saved))
+    (saved / "config.json").write_text('{"a": 1}')
+    assert refusal(saved).startswith(f"{saved}/config.json was not written by vaekit: it lacks one of schema_version")
+
+
+def test_a_newer_schema(saved):
+    config = json.loads((saved / "config.json").read_text())
+    (saved / "config.json").write_text(json.dumps({**config, "schema_version": 99}))
+    assert refusal(saved) == (
+        f"{saved}/config.json has schema version 99, but this vaekit {vaekit.__version__} knows versions up to 1; "
+        "install a newer vaekit."
+    )
+
+
+def test_damaged_and_missing_weights(saved):
+    weights = saved / "model.safetensors"
+    whole = weights.read_bytes()
+    for damaged in (b"", whole[:100], b"\xff" * 200):
+        weights.write_bytes(damaged)
+        assert refusal(saved).startswith(f"{weights} is damaged and cannot be read")
+    weights.unlink()
+    assert refusal(saved).startswith(f"{saved} has no trained model yet")
+
+
+def test_save_does_not_write_over_anything(saved, tmp_path):
+    vae = vaekit.load(saved)
+    with pytest.raises(RunError, match="is not empty; choose another folder, or pass overwrite=True"):
+        vae.save(saved)
+    vae.save(saved, overwrite=True)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(RunError, match="is a file; save needs a folder"):
+        vae.save(tmp_path / "file")

@@ -1,0 +1,187 @@
+"""Every model against the laws in contracts.py, and the autoencoder against its formula and against PCA."""
+
+import contracts as c
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from torch import nn
+
+from vaekit.data.rows import Rows
+from vaekit.errors import OptionError
+from vaekit.likelihoods import LIKELIHOODS
+from vaekit.models import VAE, Autoencoder
+from vaekit.models.vae import MeanEncoder, build_networks, dry_run, input_scaling
+from vaekit.nn import MLP, Standardise
+from vaekit.objectives import elbo
+
+
+@pytest.mark.parametrize("case", c.MODEL_CASES, ids=[case.id for case in c.MODEL_CASES])
+@pytest.mark.parametrize(
+    "law",
+    [
+        c.terms_have_their_shapes,
+        c.scores_belong_to_rows,
+        c.bounds_are_in_order,
+        c.weights_survive_a_state_dict,
+    ],
+    ids=lambda law: law.__name__,
+)
+def test_law(law, case):
+    law(case)
+
+
+def test_exact_posterior_makes_every_weight_the_evidence():
+    """log p(x|z) + log p(z) - log q(z|x) = log p(x) for every single sample."""
+    exact = c.LinearGaussian()
+    with torch.no_grad():
+        t = exact.model.terms(torch.from_numpy(exact.x), 20)
+    weights = (t.log_px + t.log_pz - t.log_qz).double().numpy()
+    np.testing.assert_allclose(weights, np.broadcast_to(exact.log_evidence(), weights.shape), atol=1e-4)
+
+
+def test_the_closed_form_elbo_is_the_expectation_of_the_estimate():
+    exact = c.LinearGaussian(off=0.4, n=50)
+    x = torch.from_numpy(exact.x)
+    with torch.no_grad():
+        each = exact.model.terms(x, 4000)
+        error = elbo(each) - exact.exact_elbo(x)
+    assert bool((error.abs() <= 5 * each.log_px.std(0) / 4000**0.5).all())
+
+
+def test_given_noise_and_posterior_are_used():
+    model = c.mlp_vae(c.LIKELIHOOD_CASES[0])
+    x = c.LIKELIHOOD_CASES[0].rows(3, torch.float32)
+    asked = []
+
+    def noise(*shape):
+        asked.append(shape)
+        return torch.zeros(shape)
+
+    q = model.posterior(x)
+    t = model.terms(x, 4, noise=noise, posterior=q)
+    assert asked == [(4, 3, model.latent_dim)] and t.posterior is q
+    torch.testing.assert_close(t.z, q.mean.expand(4, -1, -1))
+
+
+@pytest.mark.parametrize("case", c.LIKELIHOOD_CASES, ids=[case.id for case in c.LIKELIHOOD_CASES])
+def test_densities_are_float32_where_networks_are_bfloat16(case):
+    model, x = c.mlp_vae(case), case.rows(5, torch.float32)
+    noise = torch.randn(1, 5, model.latent_dim)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        t = model.terms(x, 1, noise=lambda *_: noise)
+        value = elbo(t)
+    assert {t.log_px.dtype, t.kl.dtype, t.z.dtype, value.dtype} == {torch.float32}
+    value.mean().backward()
+
+
+@pytest.mark.parametrize("case", c.LIKELIHOOD_CASES, ids=[case.id for case in c.LIKELIHOOD_CASES])
+def test_training_starts_at_the_independent_features(case):
+    """With the last weights at zero the decoder gives the marginal, and the encoder sees numbers of about unit size."""
+    model, x = c.mlp_vae(case), case.rows(100, torch.float32)
+    nn.init.zeros_(model.decoder.output.weight)
+    marginal = model.likelihood(model.likelihood.marginal(case.stats)).log_prob(x[:7])
+    torch.testing.assert_close(model.decode(torch.randn(7, model.latent_dim)).log_prob(x[:7]), marginal)
+    assert float(model.scaling(x).abs().max()) < 6
+
+
+def test_mean_encoder_takes_raw_rows_of_any_type():
+    model = c.mlp_vae(c.DISCRETE[-1])
+    x = torch.arange(8, dtype=torch.uint8).view(8, 1) * 30
+    encoder = MeanEncoder(model.scaling, model.encoder, model.latent_dim)
+    torch.testing.assert_close(encoder(x), model.posterior(x.float()).mean)
+
+
+def own(encoder=None, decoder=None, kind="heteroscedastic"):
+    data = np.random.default_rng(0).normal(size=(50, 6))
+    stats = Rows(data).stats()
+    likelihood = LIKELIHOODS[kind].from_stats(stats)
+    scaling = input_scaling(likelihood, stats)
+    return build_networks(
+        likelihood, stats, scaling, 2, hidden=(4,), activation="tanh", encoder=encoder, decoder=decoder
+    )
+
+
+def test_an_encoder_gets_a_head_of_the_right_width():
+    encoder, _ = own(encoder=nn.Sequential(nn.Unflatten(1, (2, 3)), nn.Conv1d(2, 5, 2)))
+    assert encoder.head.in_features == 10 and encoder(torch.zeros(3, 6)).shape == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("networks", "message"),
+    [
+        ({"encoder": nn.Linear(5, 2)}, "The encoder fails on an input of shape (2, 6): "),
+        ({"encoder": nn.LSTM(6, 3)}, "The encoder must give one tensor with a row for each row of its input."),
+        ({"encoder": nn.Flatten(0)}, "The encoder must give one tensor with a row for each row of its input."),
+        ({"decoder": nn.Linear(3, 12)}, "The decoder fails on an input of shape (2, 2): "),
+        (
+            {"decoder": nn.Linear(2, 6)},
+            "The decoder gives shape (2, 6) for 2 codes, but likelihood='heteroscedastic' needs (2, 2, 6).",
+        ),
+        (
+            {"decoder": nn.Sequential(nn.Linear(2, 12), nn.Unflatten(1, (6, 2)))},
+            "The decoder gives shape (2, 6, 2) for 2 codes, but likelihood='heteroscedastic' needs (2, 2, 6).",
+        ),
+    ],
+)
+def test_own_networks_that_do_not_fit_are_refused(networks, message):
+    with pytest.raises(OptionError) as error:
+        own(**networks)
+    assert str(error.value).startswith(message)
+    assert str(error.value) == message or message.endswith(": ")
+
+
+@pytest.mark.parametrize("shape", [(12,), (2, 6), (2, 2, 3)])
+def test_a_decoder_may_give_any_shape_with_as_many_values(shape):
+    own(decoder=nn.Sequential(nn.Linear(2, 12), nn.Unflatten(1, shape)))
+
+
+def test_a_dry_run_leaves_the_module_as_it_was():
+    module = nn.BatchNorm1d(3)
+    before = module.running_mean.clone()
+    dry_run("encoder", module, torch.randn(4, 3))
+    assert module.training and torch.equal(module.running_mean, before)
+
+
+def test_vae_takes_networks_that_were_built_for_it():
+    model = VAE(MLP(6, (), 4), MLP(2, (), 6), LIKELIHOODS["bernoulli"]((6,)), 2)
+    assert isinstance(model.scaling, nn.Identity)
+    assert model.decode(torch.zeros(3, 5, 2)).batch_shape == (3, 5)
+
+
+# -- the autoencoder ---------------------------------------------------------------------------------------------------
+
+
+def test_autoencoder_errors_are_those_of_its_formula():
+    scaling = Standardise((3,))
+    scaling.loc.copy_(torch.tensor([1.0, 2.0, 3.0]))
+    scaling.scale.copy_(torch.tensor([1.0, 10.0, 100.0]))
+    model = Autoencoder(MLP(3, (5,), 2), MLP(2, (5,), 3), scaling, 2)
+    x = torch.randn(4, 3) * 50
+    rebuilt = model.decode(model.encode(x))
+    torch.testing.assert_close(model.squared_errors(x), (rebuilt - x).square().mean(1))
+    torch.testing.assert_close(model.errors(x), ((rebuilt - x) / scaling.scale).square().mean(1))
+
+
+def test_linear_autoencoder_with_principal_axes_is_pca():
+    data = np.random.default_rng(0).normal(size=(100, 5)) @ np.random.default_rng(1).normal(size=(5, 5))
+    pca = PCA(2).fit(data)
+    scaling = Standardise((5,))
+    scaling.loc.copy_(torch.from_numpy(pca.mean_))
+    model = Autoencoder(MLP(5, (), 2), MLP(2, (), 5), scaling, 2)
+    axes = torch.from_numpy(pca.components_).float()
+    with torch.no_grad():
+        model.encoder.output.weight.copy_(axes)
+        model.decoder.output.weight.copy_(axes.T)
+        model.encoder.output.bias.zero_()
+        model.decoder.output.bias.zero_()
+    x = torch.from_numpy(data).float()
+    np.testing.assert_allclose(model.encode(x).detach(), pca.transform(data), atol=1e-4)
+    rest = ((pca.inverse_transform(pca.transform(data)) - data) ** 2).mean(1)
+    np.testing.assert_allclose(model.squared_errors(x).detach(), rest, atol=1e-4)
+
+
+def test_autoencoder_takes_decoders_whose_output_does_not_lie_in_order():
+    model = Autoencoder(MLP(6, (), 2), c.SequenceDecoder(2, 2, 3), Standardise((2, 3)), 2)
+    x = torch.randn(4, 2, 3)
+    assert model.errors(x).shape == (4,) and model.decode(torch.zeros(4, 2)).shape == (4, 2, 3)

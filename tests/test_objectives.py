@@ -1,0 +1,155 @@
+"""Objectives against hand computations, the evidence of a linear-Gaussian model and its analytic gradient."""
+
+import math
+
+import contracts as c
+import numpy as np
+import pytest
+import torch
+
+from vaekit.distributions import DiagonalNormal
+from vaekit.errors import OptionError
+from vaekit.models.base import Terms
+from vaekit.objectives import elbo, importance_weighted
+from vaekit.priors import Prior, StandardNormal
+
+EVERY = pytest.mark.parametrize("case", c.OBJECTIVES, ids=[case.id for case in c.OBJECTIVES])
+
+
+class NoClosedForm(Prior):
+    """N(0, I) that does not know its KL."""
+
+    latent_dim = 2
+
+    def forward(self, encoder=None):
+        return DiagonalNormal(torch.zeros(2), torch.zeros(2))
+
+
+def terms(K=3, B=4, prior=None):
+    q = DiagonalNormal(torch.randn(B, 2), 0.3 * torch.randn(B, 2))
+    return Terms(torch.randn(K, B), q.rsample((K,)), q, prior or StandardNormal(2), lambda x: q)
+
+
+@EVERY
+def test_one_finite_value_per_example_with_gradients_for_all_weights(case):
+    model = c.mlp_vae(c.LIKELIHOOD_CASES[0])
+    x = c.LIKELIHOOD_CASES[0].rows(6, torch.float32)
+    for samples in (1, 4):
+        value = case.call(model.terms(x, samples))
+        assert value.shape == (6,)
+        value.mean().backward()
+        for parameter in model.parameters():
+            assert parameter.grad is not None and bool(torch.isfinite(parameter.grad).all())
+
+
+@EVERY
+@pytest.mark.parametrize("off", [0.0, 0.3])
+def test_bounds_lie_below_the_evidence(case, off):
+    if not case.bounds_evidence:
+        pytest.skip("no bound by its definition")
+    exact = c.LinearGaussian(off)
+    with torch.no_grad():
+        values = case.call(exact.model.terms(torch.from_numpy(exact.x), 5)).double().numpy()
+    gap = exact.log_evidence() - values
+    assert gap.mean() >= -3 * gap.std() / len(gap) ** 0.5 - 1e-4
+
+
+def test_elbo_by_hand():
+    t = terms()
+    mu, sigma = t.posterior.mean, t.posterior.stddev
+    kl = 0.5 * (mu**2 + sigma**2 - 1 - (sigma**2).log())
+    torch.testing.assert_close(elbo(t), t.log_px.mean(0) - kl.sum(1))
+    torch.testing.assert_close(elbo(t, beta=2.5), t.log_px.mean(0) - 2.5 * kl.sum(1))
+    torch.testing.assert_close(elbo(t, beta=0.0), t.log_px.mean(0))
+    torch.testing.assert_close(elbo(t, beta=0.0, analytic=False), t.log_px.mean(0))
+    ratio = (t.log_pz - t.log_qz).mean(0)
+    torch.testing.assert_close(elbo(t, beta=2.5, analytic=False), t.log_px.mean(0) + 2.5 * ratio)
+
+
+def test_free_bits_by_hand():
+    """The floor is on a unit's KL averaged over the batch: rows below it may lie beside rows above it."""
+    q = DiagonalNormal(torch.tensor([[2.0, 0.1], [0.0, 0.3]]), torch.zeros(2, 2))
+    t = Terms(torch.tensor([[-1.0, -2.0]]), q.rsample((1,)), q, StandardNormal(2), lambda x: q)
+    kept = (2.0 + 0.0) / 2 + 0.5  # unit 0: mean KL 1; unit 1: (0.005 + 0.045) / 2, lifted to the floor
+    torch.testing.assert_close(elbo(t, free_bits=0.5), torch.tensor([-1.0 - kept, -2.0 - kept]))
+    torch.testing.assert_close(elbo(t, free_bits=0.5, beta=2.0), torch.tensor([-1.0 - 2 * kept, -2.0 - 2 * kept]))
+
+
+def test_free_bits_do_not_push_units_below_the_floor():
+    mu = torch.tensor([[2.0, 0.1], [1.0, 0.3]], requires_grad=True)
+    q = DiagonalNormal(mu, torch.zeros(2, 2))
+    elbo(
+        Terms(torch.zeros(1, 2), q.mean[None].detach(), q, StandardNormal(2), lambda x: q), free_bits=0.5
+    ).mean().backward()
+    torch.testing.assert_close(mu.grad, torch.tensor([[-1.0, 0.0], [-0.5, 0.0]]))
+
+
+def test_importance_weighted_by_hand():
+    t = terms(K=5)
+    weights = (t.log_px + t.log_pz - t.log_qz).exp()
+    torch.testing.assert_close(importance_weighted(t), weights.mean(0).log())
+    powered = (t.log_px + 0.3 * (t.log_pz - t.log_qz)).exp()
+    torch.testing.assert_close(importance_weighted(t, beta=0.3), powered.mean(0).log())
+
+
+def test_importance_weighted_gives_its_largest_weight_to_the_best_sample():
+    t = terms(K=5, B=1)
+    log_px = t.log_px.clone().requires_grad_()
+    value = importance_weighted(Terms(log_px, t.z, t.posterior, t.prior, t.encoder))
+    (weights,) = torch.autograd.grad(value.sum(), log_px)
+    total = (t.log_px + t.log_pz - t.log_qz)[:, 0]
+    torch.testing.assert_close(weights[:, 0], torch.softmax(total, 0))
+    assert int(weights[:, 0].argmax()) == int(total.argmax())
+
+
+def test_importance_weighted_with_one_sample_is_estimator_a():
+    t = terms(K=1)
+    torch.testing.assert_close(importance_weighted(t), elbo(t, analytic=False))
+
+
+def test_importance_weighted_survives_log_weights_far_from_zero():
+    t = terms()
+    far = Terms(t.log_px - 1e5, t.z, t.posterior, t.prior, t.encoder)
+    torch.testing.assert_close(importance_weighted(far), importance_weighted(t) - 1e5, rtol=0, atol=0.02)
+
+
+def test_estimators_agree_in_expectation():
+    t = terms(K=1, B=3)
+    q = t.posterior
+    draws = 20_000
+    many = Terms(torch.zeros(draws, 3), q.rsample((draws,)), q, t.prior, t.encoder)
+    each = many.log_pz - many.log_qz
+    error = elbo(many, analytic=False) - elbo(many)
+    assert bool((error.abs() <= 5 * each.std(0) / draws**0.5).all())
+
+
+@pytest.mark.parametrize("analytic", [True, False], ids=["B", "A"])
+@pytest.mark.parametrize("beta", [1.0, 0.4])
+def test_gradients_agree_with_the_analytic_gradient(analytic, beta):
+    exact = c.LinearGaussian(off=0.2, n=10)
+    x = torch.from_numpy(exact.x)
+    weights = [p for p in exact.model.parameters() if p.requires_grad]
+    expected = torch.autograd.grad(exact.exact_elbo(x, beta).mean(), weights)
+    draws = [
+        torch.autograd.grad(elbo(exact.model.terms(x, 500), beta=beta, analytic=analytic).mean(), weights)
+        for _ in range(60)
+    ]
+    for i, gradient in enumerate(expected):
+        each = torch.stack([draw[i] for draw in draws])
+        tolerance = 5 * each.std(0) / len(draws) ** 0.5 + 2e-5 * (1 + gradient.abs())
+        assert bool(((each.mean(0) - gradient).abs() <= tolerance).all())
+
+
+def test_free_bits_need_the_closed_form():
+    with pytest.raises(OptionError) as error:
+        elbo(terms(), free_bits=0.5, analytic=False)
+    assert str(error.value) == "free_bits=0.5 needs the KL in closed form, kl='analytic'."
+
+
+def test_a_prior_without_closed_form_needs_monte_carlo():
+    t = terms(prior=NoClosedForm())
+    with pytest.raises(OptionError) as error:
+        elbo(t)
+    assert str(error.value) == "This prior has no KL in closed form; use kl='monte_carlo'."
+    assert np.isfinite(elbo(t, analytic=False).numpy()).all()
+    assert math.isfinite(float(importance_weighted(t).sum()))

@@ -1,0 +1,194 @@
+"""The training loop: what it optimises, what it keeps, and that a stop in the middle changes nothing."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from vaekit.data.rows import Rows
+from vaekit.errors import TrainingError
+from vaekit.training.checkpoint import Checkpoint, TrainingState
+from vaekit.training.loop import Interrupted, TrainingSettings, train
+from vaekit.training.optimizer import FusedAdam
+
+
+class Line(nn.Module):
+    """y = w x + b, with noise and dropout in training so that the generator matters."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = nn.Linear(3, 1)
+        self.norm = nn.BatchNorm1d(3)
+
+    def value(self, x, factor):
+        noise = 0.1 * torch.randn(len(x))
+        return -(self.linear(nn.functional.dropout(self.norm(x), 0.1))[:, 0] - x.sum(1) + noise).square()
+
+
+ROWS = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+
+
+def run(settings=None, *, seed=0, **more):
+    model = Line()
+    settings = settings or TrainingSettings(epochs=6, batch_size=8, learning_rate=0.05)
+    state = train(model, Rows(ROWS), model.value, settings, seed=seed, **more)
+    return model, state
+
+
+def equal(a, b):
+    return all(torch.equal(t, b.state_dict()[name]) for name, t in a.state_dict().items())
+
+
+def test_it_learns_and_is_a_function_of_the_seed():
+    (a, state), (b, _), (c, _) = run(), run(), run(seed=1)
+    assert state.history[-1]["train"] > state.history[0]["train"] + 0.5
+    assert [record["epoch"] for record in state.history] == [1, 2, 3, 4, 5, 6]
+    assert equal(a, b) and not equal(a, c)
+
+
+def test_callbacks_cannot_disturb_it():
+    plain, _ = run()
+    disturbed, _ = run(callbacks=[lambda record: torch.rand(100)])
+    assert equal(plain, disturbed)
+
+
+def test_the_callers_generator_is_left_as_it_was():
+    model = Line()
+    before = torch.get_rng_state()
+    train(model, Rows(ROWS), model.value, TrainingSettings(epochs=1), seed=3)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+class StopAt(Checkpoint):
+    """Asks for a stop at the n-th look at the clock."""
+
+    def __init__(self, path, n):
+        super().__init__(path)
+        self.looks, self.n = itertools.count(1), n
+
+    @property
+    def due(self):
+        self.stop_requested = next(self.looks) == self.n
+        return self.stop_requested
+
+
+@pytest.mark.parametrize("average", [None, 0.9])
+@pytest.mark.parametrize("stops", [(3,), (7,), (1, 1, 20), (14, 2)])
+def test_stopping_and_resuming_ends_in_the_same_bits(tmp_path, stops, average):
+    settings = TrainingSettings(
+        epochs=6, batch_size=8, learning_rate=0.05, schedule="cosine", average=average, kl_warmup=2, patience=4
+    )
+
+    def validate(model):
+        return -float(model.linear.weight.detach().square().sum())
+
+    whole, expected = run(settings, validate=validate)
+    path = tmp_path / "state.safetensors"
+    for n in stops:
+        with pytest.raises(Interrupted):
+            run(settings, validate=validate, checkpoint=StopAt(path, n), state=Checkpoint(path).load())
+    resumed, state = run(settings, validate=validate, state=Checkpoint(path).load())
+    assert equal(whole, resumed)
+    assert state.best_epoch == expected.best_epoch
+    drop = {"seconds"}
+    assert [{k: v for k, v in r.items() if k not in drop} for r in state.history] == [
+        {k: v for k, v in r.items() if k not in drop} for r in expected.history
+    ]
+
+
+def test_the_best_epoch_is_kept():
+    scores = iter([1.0, 3.0, 2.0, 2.5, 0.0, 0.0])
+    weights = []
+
+    def validate(model):
+        weights.append(model.linear.weight.detach().clone())
+        return next(scores)
+
+    model, state = run(validate=validate)
+    assert state.best_epoch == 2 and state.best_score == 3.0
+    assert torch.equal(model.linear.weight, weights[1])
+
+
+def test_patience_counts_from_the_end_of_the_warm_up():
+    settings = TrainingSettings(epochs=30, batch_size=8, patience=2, kl_warmup=5)
+    _, state = run(settings, validate=lambda model: 0.0)
+    assert state.best_epoch == 1 and len(state.history) == 7
+
+
+def test_train_is_the_mean_over_rows_not_over_batches():
+    values = iter(torch.arange(50.0).split(8))
+    model = Line()
+
+    def value(x, factor):
+        return next(values) + 0 * model.linear.weight.sum()
+
+    state = train(model, Rows(ROWS), value, TrainingSettings(epochs=1, batch_size=8), seed=0)
+    assert state.history[0]["train"] == pytest.approx(24.5)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_value_that_is_no_number_names_its_step(bad):
+    steps = itertools.count(1)
+    model = Line()
+
+    def value(x, factor):
+        return model.value(x, factor) + (bad if next(steps) == 10 else 0.0)
+
+    with pytest.raises(
+        TrainingError, match=r"at step 10 \(epoch 2\): training has stopped and the weights of epoch 1 are"
+    ):
+        train(model, Rows(ROWS), value, TrainingSettings(epochs=5, batch_size=8), seed=0)
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_fused_adam_is_torchs(decoupled):
+    def make():
+        torch.manual_seed(0)
+        return nn.Linear(4, 3)
+
+    ours, theirs = make(), make()
+    kind = torch.optim.AdamW if decoupled else torch.optim.Adam
+    reference = kind(theirs.parameters(), lr=0.01, eps=1e-4, weight_decay=0.1)
+    optimizer = FusedAdam(ours.parameters(), epsilon=1e-4, weight_decay=0.1, decoupled=decoupled)
+    for i in range(20):
+        x = torch.randn(8, 4, generator=torch.Generator().manual_seed(i))
+        for model in (ours, theirs):
+            model(x).square().mean().backward()
+        optimizer.step(0.01)
+        reference.step()
+        reference.zero_grad()
+    torch.testing.assert_close(ours.weight, theirs.weight)
+    torch.testing.assert_close(ours.bias, theirs.bias)
+
+
+def test_parameters_without_a_gradient_are_left_alone():
+    used, unused = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    optimizer = FusedAdam([unused, used], epsilon=1e-8, weight_decay=0, decoupled=False)
+    used.sum().backward()
+    optimizer.step(0.1)
+    assert torch.equal(unused, torch.ones(2)) and not torch.equal(used, torch.ones(2))
+
+
+def test_checkpoint_round_trip_and_damage(tmp_path):
+    from vaekit.errors import RunError
+
+    checkpoint = Checkpoint(tmp_path / "state.safetensors")
+    assert checkpoint.load() is None
+    state = TrainingState(2, 3, -1.5, 1, [{"epoch": 1}], {"model": {"a/b": torch.ones(2)}, "rng": {}})
+    checkpoint.save(state)
+    loaded = checkpoint.load()
+    assert loaded is not None and torch.equal(loaded.tensors["model"]["a/b"], torch.ones(2))
+    assert (loaded.epoch, loaded.step, loaded.best_score, loaded.best_epoch, loaded.history) == (
+        2,
+        3,
+        -1.5,
+        1,
+        [{"epoch": 1}],
+    )
+    checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:50])
+    with pytest.raises(RunError, match="is damaged and cannot be read"):
+        checkpoint.load()
