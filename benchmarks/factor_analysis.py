@@ -8,8 +8,8 @@ A VAE with `hidden=()` and a Gaussian likelihood with one sigma per column is fa
     p(x) = N(b, W W^T + Psi),   Psi diagonal,
 
 and its bound is tight at the maximum: there the posterior is a normal with linear means and one covariance for all x,
-which a rotation of z (the likelihood does not see it) makes diagonal. So both programs maximise the same function, one by
-stochastic gradients of a bound, one by EM, and the mean log p(x) of the training rows must agree.
+which a rotation of z (the likelihood does not see it) makes diagonal. So both programs maximise the same function, one
+by stochastic gradients of a bound, one by EM, and the mean log p(x) of the training rows must agree.
 
 The peer is scikit-learn's FactorAnalysis on standardised columns (svd_method="lapack", max_iter=20000, tol=1e-6); its
 score is brought to the data's units by the log-Jacobian, -sum_d log s_d. The VAE's log p(x) is given exactly, from its

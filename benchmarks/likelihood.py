@@ -1,10 +1,10 @@
 """Time of log p(x) by 500 importance samples for 1,000 points: vaekit beside its floor, and pythae.
 
-    python benchmarks/likelihood.py [--pythae FOLDER]     # about 3 minutes; benchmarks/_pythae.py says how to get pythae
+    python benchmarks/likelihood.py [--pythae FOLDER]    # 3 minutes; benchmarks/_pythae.py says how to get pythae
     python benchmarks/likelihood.py --quick
 
-The net is 784-500-20-500-784, SiLU, Bernoulli; the points are binary and as large as MNIST's. The weights are untrained:
-they do not change the work.
+The net is 784-500-20-500-784, SiLU, Bernoulli; the points are binary and as large as MNIST's. The weights are
+untrained: they do not change the work.
 
 - ours: `vaekit.evaluation.likelihood.score_rows`, which gives ELBO, reconstruction and KL besides.
 - floor: the decoder's two matrix products for each sample alone, into buffers made before, with as many samples at a

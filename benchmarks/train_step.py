@@ -1,6 +1,6 @@
 """Time of a training step: vaekit beside its floor, a plain PyTorch loop, and pythae.
 
-    python benchmarks/train_step.py [--pythae FOLDER]     # about 3 minutes; benchmarks/_pythae.py says how to get pythae
+    python benchmarks/train_step.py [--pythae FOLDER]    # 3 minutes; benchmarks/_pythae.py says how to get pythae
     python benchmarks/train_step.py --quick
 
 Two nets, 784-500-20-500-784 and 64-64-8-64-64, SiLU, Bernoulli, one sample, analytic KL, minibatches of 100 binary rows
@@ -112,11 +112,14 @@ def measure(net: tuple[int, int, int], steps: int, rounds: int, with_pythae: boo
     rivals = {"floor": floor(*net, steps), "plain": plain(*net, data)}
     if with_pythae:
         rivals["pythae"] = peer(*net, data)
-    warm = 2
+    warm, threads = 2, torch.get_num_threads()
     seconds: dict[str, list[float]] = {name: [] for name in ("ours", *rivals)}
 
     def between(line: dict[str, Any]) -> None:
+        inside = torch.get_num_threads()  # training takes one thread for a small net: no rule for the others
+        torch.set_num_threads(threads)
         times = interleave(rivals, rounds=1, warm=0) | {"ours": [line["seconds"]]}
+        torch.set_num_threads(inside)
         if line["epoch"] > warm:
             for name, values in times.items():
                 seconds[name] += values

@@ -12,8 +12,8 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = {page.stem: page for page in sorted(DOCS.glob("*.md")) if BLOCK.search(page.read_text(encoding="utf-8"))}
 
 
-def test_the_pages_of_the_models_have_examples() -> None:
-    assert {"autoencoder", "vae", "own_networks", "data"} <= PAGES.keys()
+def test_the_pages_have_examples() -> None:
+    assert {"index", "autoencoder", "vae", "own_networks", "data"} <= PAGES.keys()
 
 
 @pytest.mark.parametrize("page", PAGES)

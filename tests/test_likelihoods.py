@@ -82,14 +82,14 @@ def test_binomial_equals_scipy():
 
 
 def test_poisson_equals_scipy():
-    likelihood, p = distribution("poisson", np.array([[2], [9]]), [0.3])
+    _, p = distribution("poisson", np.array([[2], [9]]), [0.3])
     rate = (11 + 0.5) / 3 * math.log1p(math.exp(0.3 + SOFTPLUS_ONE)) + 1e-8
     x = np.arange(40)
     np.testing.assert_allclose(log_prob(p, x), scipy.stats.poisson(rate).logpmf(x), rtol=1e-6)
 
 
 def test_negative_binomial_equals_scipy():
-    likelihood, p = distribution("negative_binomial", np.array([[2], [9]]), [0.3, -0.5])
+    _, p = distribution("negative_binomial", np.array([[2], [9]]), [0.3, -0.5])
     mean = (11 + 0.5) / 3 * math.log1p(math.exp(0.3 + SOFTPLUS_ONE)) + 1e-8
     r = math.log1p(math.exp(-0.5)) + 1e-4
     x = np.arange(80)
@@ -99,7 +99,7 @@ def test_negative_binomial_equals_scipy():
 
 def test_gaussian_equals_scipy():
     data = np.random.default_rng(0).normal(40, 7, (50, 1))
-    likelihood, p = distribution("gaussian", data, [0.6])
+    _, p = distribution("gaussian", data, [0.6])
     x = np.linspace(0, 90, 30)
     loc, scale = data.mean() + 0.6 * data.std(), data.std() * 1.001
     np.testing.assert_allclose(log_prob(p, x), scipy.stats.norm(loc, scale).logpdf(x), rtol=1e-5)
@@ -107,7 +107,7 @@ def test_gaussian_equals_scipy():
 
 def test_heteroscedastic_equals_scipy():
     data = np.random.default_rng(0).normal(40, 7, (50, 1))
-    likelihood, p = distribution("heteroscedastic", data, [0.6, -2.0])
+    _, p = distribution("heteroscedastic", data, [0.6, -2.0])
     x = np.linspace(0, 90, 30)
     scale = data.std() * (0.001 + math.log1p(math.exp(-2.0 + SOFTPLUS_ONE)))
     np.testing.assert_allclose(

@@ -28,6 +28,10 @@ class DataTypeError(DataError, TypeError):
     """The data are of a type that cannot be used (text where numbers belong)."""
 
 
+class WriteError(VaekitError, OSError):
+    """A file or folder cannot be written; what was there before is still there."""
+
+
 class RunError(VaekitError, ValueError):
     """A RUN folder is missing, exists already, is damaged, or does not belong to what was asked."""
 

@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from vaekit.errors import RunError
+from vaekit.errors import WriteError
 
-PARTIAL = ".partial-"  # how the name of a file that is not complete begins
+PARTIAL = ".part"  # how the name of a file that is not complete ends
 
 
-def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Write a file under a temporary name beside its place, then move it there.
+@contextlib.contextmanager
+def written_whole(path: str | Path) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` once the block ends well, and vanishes otherwise.
 
     Args:
-        path: where the file is to stand; one that stands there already is kept until the new one is complete.
-        write: writes the file it is given the path of; the temporary name has the same ending.
+        path: the file to write. It keeps what it holds until the new content is complete and on disk.
 
     Raises:
-        RunError: the folder cannot be written, or the disk is full; nothing is left behind.
+        WriteError: the folder is missing or cannot be written to, or the disk is full.
     """
-    path = Path(path)
-    temporary = None
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise WriteError(f"{os.fspath(path)!r} is a folder where a file is to be written.")
+    if not target.parent.is_dir():
+        raise WriteError(f"{os.fspath(path)!r} cannot be written: there is no folder {os.fspath(Path(path).parent)!r}.")
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{PARTIAL}{secrets.token_hex(4)}{path.suffix}")
-        write(temporary)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
-        temporary = None
+        # "+" also keeps numpy from writing past this object, where it would drop the system's error number.
+        with part.open("x+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
     except OSError as error:
-        raise RunError(f"Cannot write {path}: {_reason(error)}. Nothing that was there before is lost.") from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        reason = "the disk is full" if full else error.strerror or str(error)
+        raise WriteError(f"{os.fspath(path)!r} cannot be written: {reason}; nothing was changed.") from error
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file whole."""
-    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+    with written_whole(path) as file:
+        file.write(text.encode())
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -52,7 +59,15 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def _reason(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return "the disk is full; free some space or choose another folder"
-    return error.strerror or str(error)
+def make_folder(path: str | Path) -> Path:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises:
+        WriteError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WriteError(f"The folder {os.fspath(path)!r} cannot be made: {reason}.") from error
+    return Path(path)

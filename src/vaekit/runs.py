@@ -22,7 +22,7 @@ from torch import Tensor
 
 import vaekit
 from vaekit.errors import RunError
-from vaekit.files import PARTIAL, write_json, write_text
+from vaekit.files import PARTIAL, make_folder, write_json, write_text
 from vaekit.training.checkpoint import load_tensors, save_tensors
 
 SCHEMA_VERSION = 1
@@ -104,6 +104,7 @@ def write_model(
     folder: str | Path, config: dict[str, Any], tensors: dict[str, Tensor], history: list[dict[str, Any]]
 ) -> None:
     """Write a trained model: metrics, weights and, last, the config that makes the folder whole."""
+    make_folder(folder)
     write_metrics(folder, history)
     save_tensors(Path(folder) / WEIGHTS, tensors)
     write_config(folder, config)
@@ -125,5 +126,5 @@ def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor], l
 
 def clean(folder: str | Path) -> None:
     """Remove what a killed process left half written."""
-    for path in Path(folder).rglob(f"{PARTIAL}*"):
+    for path in Path(folder).rglob(f".*{PARTIAL}"):
         path.unlink(missing_ok=True)

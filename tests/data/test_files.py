@@ -1,93 +1,12 @@
-"""Files are written whole or not at all."""
+"""Reading files: opened with a plain sentence for what is wrong."""
 
-import errno
-import os
 import re
-import resource
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from vaekit.data.files import check_file, opened, written_whole
+from vaekit.data.files import check_file, opened
 from vaekit.errors import DataError
-
-
-def test_written_whole_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"old")
-    with written_whole(path) as file:
-        file.write(b"new")
-        assert path.read_bytes() == b"old"
-    assert path.read_bytes() == b"new"
-    assert os.listdir(tmp_path) == ["a.bin"]
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_an_interrupted_write_keeps_the_earlier_file(tmp_path: Path, error: type[BaseException]) -> None:
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"old")
-    with pytest.raises(error), written_whole(path) as file:
-        file.write(b"half")
-        raise error
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.bin"]
-
-
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    (tmp_path / "b.bin").write_bytes(b"old")
-    (tmp_path / "a.bin").symlink_to("b.bin")
-    with written_whole(tmp_path / "a.bin") as file:
-        file.write(b"new")
-    assert (tmp_path / "a.bin").is_symlink()
-    assert (tmp_path / "b.bin").read_bytes() == b"new"
-
-
-@pytest.mark.parametrize(
-    ("number", "reason"), [(errno.ENOSPC, "the disk is full"), (errno.EACCES, "Permission denied")]
-)
-def test_what_the_system_says_against_writing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, reason: str
-) -> None:
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"old")
-
-    def refuse(_: int) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(os, "fsync", refuse)
-    with (
-        pytest.raises(
-            DataError, match=f"^{re.escape(repr(str(path)))} cannot be written: {reason}; nothing was changed.$"
-        ),
-        written_whole(path) as file,
-    ):
-        file.write(b"new")
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.bin"]
-
-
-def test_a_real_limit_met_halfway_by_numpy(tmp_path: Path) -> None:
-    path = tmp_path / "a.npy"
-    path.write_bytes(b"old")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    try:
-        with pytest.raises(DataError, match="cannot be written: the disk is full;"), written_whole(path) as file:
-            np.save(file, np.arange(10_000.0))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.npy"]
-
-
-def test_no_folder_to_write_in(tmp_path: Path) -> None:
-    path = tmp_path / "no" / "a.bin"
-    message = f"{str(path)!r} cannot be written: there is no folder {str(tmp_path / 'no')!r}."
-    with pytest.raises(DataError, match=f"^{re.escape(message)}$"), written_whole(path):
-        pass
-    with pytest.raises(DataError, match=r"is a folder where a file is to be written\.$"), written_whole(tmp_path):
-        pass
 
 
 def test_a_missing_file_is_told_with_the_nearest_one(tmp_path: Path) -> None:

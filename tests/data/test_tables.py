@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 
 from vaekit.data import read
 from vaekit.data.tables import write_table
-from vaekit.errors import DataError, DataTypeError, OptionError
+from vaekit.errors import DataError, DataTypeError, OptionError, WriteError
 
 
 def refused(path: Path, kind: str | None = None, error: type[DataError] = DataError) -> str:
@@ -206,5 +206,5 @@ def test_something_else_is_no_table(tmp_path: Path) -> None:
     message = "A list cannot be written as a table: give a DataFrame, an array or a sparse matrix."
     with pytest.raises(DataTypeError, match=f"^{message}$"):
         write_table([1, 2], tmp_path / "x.csv")
-    with pytest.raises(DataError, match="cannot be written: there is no folder"):
+    with pytest.raises(WriteError, match="cannot be written: there is no folder"):
         write_table(pd.DataFrame({"a": [1]}), tmp_path / "no" / "x.csv")

@@ -136,6 +136,14 @@ def test_a_decoder_may_give_any_shape_with_as_many_values(shape):
     own(decoder=nn.Sequential(nn.Linear(2, 12), nn.Unflatten(1, shape)))
 
 
+def test_a_decoders_output_need_not_lie_in_order():
+    likelihood = LIKELIHOODS["gaussian"]((12,))
+    decoder = c.SequenceDecoder(2, 2, 6)
+    model = VAE(MLP(12, (), 4), decoder, likelihood, 2)
+    z = torch.randn(3, 5, 2)
+    torch.testing.assert_close(model.decode(z).mean[1, 2], decoder(z[1, 2:3]).flatten())
+
+
 def test_a_dry_run_leaves_the_module_as_it_was():
     module = nn.BatchNorm1d(3)
     before = module.running_mean.clone()

@@ -56,6 +56,7 @@ def fit(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the model; may be given again."),
     ] = None,
+    checkpoint_every: Annotated[float, typer.Option(min=0, help="Seconds between checkpoints.")] = 15.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a RUN was stopped.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a RUN that is there.")] = False,
 ) -> None:
@@ -71,6 +72,7 @@ def fit(
         seed=seed,
         device=device,
         settings=settings or [],
+        checkpoint_every=checkpoint_every,
         resume=resume,
         overwrite=overwrite,
     )
@@ -153,3 +155,6 @@ def data_sets(
     from vaekit.cli.verbs import describe_data
 
     describe_data(name, as_json=as_json)
+
+
+app.info.epilog = "\n\n".join(str(command.epilog) for command in app.registered_commands)

@@ -8,6 +8,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ import scipy.sparse
 from vaekit.data.sources import read
 from vaekit.data.split import split_rows
 from vaekit.errors import DataError, Faults, OptionError, RunError, TrainingError, did_you_mean
-from vaekit.estimators import VAE, Autoencoder
+from vaekit.estimators import VAE, Autoencoder, load
 from vaekit.estimators.base import LatentEstimator
 from vaekit.estimators.options import RUNTIME, check_options, plain_params
+from vaekit.files import make_folder
 from vaekit.plots import draw_all
 from vaekit.report import write_report
 from vaekit.runs import (
@@ -86,6 +88,7 @@ def fit_run(
     seed: int,
     device: str,
     settings: list[str],
+    checkpoint_every: float,
     resume: bool,
     overwrite: bool,
 ) -> None:
@@ -103,17 +106,27 @@ def fit_run(
     data = split_data(source, kind, seed)
     config = new_config(type(estimator).__name__, plain_params(estimator)) | {"data": data.record}
     if resume and (folder / CONFIG).exists():
-        _check_same(folder, read_config(folder), config)
+        old = read_config(folder)
+        _check_same(folder, old, config)
         if (folder / REPORT).exists():
             _say(f"{folder} is finished; nothing to do. The report: {folder / REPORT}")
             return
-    if overwrite and folder.exists():
-        shutil.rmtree(folder)
-    write_config(folder, config)
-    clean(folder)
-    _train(estimator, data, folder, config)
+        if old["fitted"] is not None and (folder / WEIGHTS).exists():
+            finish_run(load(folder, device=device), data, folder)
+            return
+
+    def place() -> None:
+        """Make the folder, once the data have been found fit to train on and to score."""
+        estimator._read(data.X_test)
+        if overwrite and folder.exists():
+            shutil.rmtree(folder)
+        for part in (folder / CHECKPOINT, folder / PLOTS / "any"):
+            make_folder(part.parent)
+        clean(folder)
+        write_config(folder, config)
+
+    _train(estimator, data, folder, Checkpoint(folder / CHECKPOINT, checkpoint_every), place)
     finish_run(estimator, data, folder)
-    _say(f"The report: {folder / REPORT}")
 
 
 def make_estimator(model: str, settings: list[str], *, epochs: int | None, seed: int, device: str) -> LatentEstimator:
@@ -180,27 +193,23 @@ def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
         raise RunError(f"{folder} cannot be resumed with other settings ({'; '.join(faults)}); use --overwrite.")
 
 
-def _train(estimator: LatentEstimator, data: SplitData, folder: Path, config: dict[str, Any]) -> None:
-    checkpoint = Checkpoint(folder / CHECKPOINT)
+def _train(
+    estimator: LatentEstimator, data: SplitData, folder: Path, checkpoint: Checkpoint, place: Callable[[], None]
+) -> None:
     before = checkpoint.load()
-    recorder = _Recorder(folder, [] if before is None else before.history)
     if before is not None:
         _say(f"Going on after epoch {before.epoch} of {folder}.")
-    estimator.callbacks = [recorder]
+    estimator.callbacks = [_Recorder(folder, [] if before is None else before.history)]
     failure = None
     try:
         with stop_on_signal(checkpoint):
-            estimator._fit(data.X_train, checkpoint=checkpoint)
+            estimator._fit(data.X_train, checkpoint=checkpoint, before_training=place)
     except Interrupted as stop:
         _say(f"{stop} Go on with the same command and --resume.")
         raise SystemExit(130) from stop
     except TrainingError as error:
         failure = error
-    except BaseException:
-        if before is None and not checkpoint.path.exists() and not recorder.history:
-            shutil.rmtree(folder)  # nothing was trained: leave no trace
-        raise
-    write_model(folder, estimator._config() | {"data": config["data"]}, estimator._tensors(), estimator.history_)
+    write_model(folder, estimator._config() | {"data": data.record}, estimator._tensors(), estimator.history_)
     if failure is not None:
         raise failure
 
@@ -229,6 +238,7 @@ def finish_run(estimator: Any, data: SplitData, folder: Path) -> None:
     title = f"{config['model']} on {data.record['source']}"
     notes = [data.record["note"]] if data.record["note"] else []
     write_report(folder, title=title, config=config, summary=summary, pictures=pictures, notes=notes)
+    _say(f"The report: {folder / REPORT}")
 
 
 def _fingerprint(*parts: Any) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import gzip
 import os
-import secrets
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,35 +59,3 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         zipped = file.read(2) == GZIP_MAGIC
         file.seek(0)
         yield stack.enter_context(gzip.GzipFile(fileobj=file)) if zipped else file  # type: ignore[misc]
-
-
-@contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` once the block ends well, and vanishes otherwise.
-
-    Args:
-        path: the file to write. It keeps what it holds until the new content is complete and on disk.
-
-    Raises:
-        DataError: the folder is missing or cannot be written to, or the disk is full.
-    """
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise DataError(f"{quoted(path)} is a folder where a file is to be written.")
-    if not target.parent.is_dir():
-        raise DataError(f"{quoted(path)} cannot be written: there is no folder {quoted(Path(path).parent)}.")
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        # "+" also keeps numpy from writing past this object, where it would drop the system's error number.
-        with part.open("x+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        reason = "the disk is full" if full else error.strerror or str(error)
-        raise DataError(f"{quoted(path)} cannot be written: {reason}; nothing was changed.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vaekit.data.csvtext import MISSING, check_lines, check_utf8, header, unpadded
-from vaekit.data.files import check_file, opened, quoted, reading, written_whole
+from vaekit.data.files import check_file, opened, quoted, reading
 from vaekit.errors import DataError, DataTypeError, OptionError, join
+from vaekit.files import written_whole
 from vaekit.schema import Dataset
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def write_table(table: Any, path: str | Path, columns: Sequence[str] | None = No
 
     Raises:
         OptionError: the ending is another, or cannot hold such a table.
-        DataError: the folder is missing or cannot be written to, or the disk is full.
+        WriteError: the folder is missing or cannot be written to, or the disk is full.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -127,7 +127,14 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         return self._fit(X, validation_data)
 
-    def _fit(self, X: Any, validation_data: Any = None, *, checkpoint: Checkpoint | None = None) -> Self:
+    def _fit(
+        self,
+        X: Any,
+        validation_data: Any = None,
+        *,
+        checkpoint: Checkpoint | None = None,
+        before_training: Callable[[], object] | None = None,
+    ) -> Self:
         check_options(self)
         again = self.warm_start and hasattr(self, "model_")
         values, schema = read_array(self, X, reset=not again)
@@ -151,6 +158,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         validate = None
         if held_out is not None:
             validate = self._held_out_score(self._prepare(held_out, training=False).to(device))
+        if before_training is not None:
+            before_training()
         reporter = make_reporter(self.verbose, self.epochs, self._unit)
         callbacks: list[Callback] = [*(self.callbacks or ()), *([reporter] if reporter else [])]
         state = (checkpoint.load() if checkpoint is not None else None) or TrainingState()

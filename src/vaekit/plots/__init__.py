@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vaekit.estimators.base import LatentEstimator
+from vaekit.files import make_folder
 from vaekit.plots.curves import draw_curves
 from vaekit.plots.latent import draw_latent, draw_manifold
 from vaekit.plots.rows import draw_reconstructions, draw_samples
@@ -36,9 +37,9 @@ def draw_all(
         File name and one-line caption of each picture, in the order in which to show them.
 
     Raises:
-        RunError: the folder cannot be written.
+        WriteError: the folder cannot be made or written.
     """
-    folder, view = Path(folder), View.of(estimator, X_train, X_test)
+    folder, view = make_folder(folder), View.of(estimator, X_train, X_test)
     drawn = [
         ("curves.png", lambda path: draw_curves(estimator, path)),
         ("samples.png", lambda path: draw_samples(view, path) if view.is_vae else None),

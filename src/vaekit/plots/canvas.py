@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from vaekit.files import write_whole
+from vaekit.files import written_whole
 
 INK, MUTED, PALE = "#333333", "#8a8a8a", "#c9ccd1"
 BLUE, ORANGE = "#2f6db2", "#d9722b"
@@ -48,7 +48,8 @@ def save(fig: Figure, path: Path) -> None:
     """Write a figure as PNG, whole; characters that the font lacks become boxes without a word."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        write_whole(path, lambda part: fig.savefig(part, format="png", dpi=DPI, metadata={"Software": None}))
+        with written_whole(path) as file:
+            FigureCanvasAgg(fig).print_png(file, metadata={"Software": None})  # savefig would draw it twice
 
 
 def grid(fig: Figure, n: int, columns: int, **options: Any) -> list[Axes]:
@@ -60,25 +61,23 @@ def grid(fig: Figure, n: int, columns: int, **options: Any) -> list[Axes]:
     return [quiet(ax) for ax in axes[:n]]
 
 
-def tile(pictures: np.ndarray, columns: int, gap: int | None = None) -> np.ndarray:
-    """Lay pictures out in rows.
+def tile(pictures: np.ndarray, columns: int) -> np.ndarray:
+    """Lay pictures out in rows with a white gap between them.
 
     Args:
         pictures: (n, H, W) or (n, H, W, C), from 0 to 1.
         columns: pictures in a row.
-        gap: white pixels between them; by default a fourteenth of their size, at least 1.
 
     >>> tile(np.zeros((3, 8, 8)), columns=2).shape
     (17, 17)
     """
     n, height, width = pictures.shape[:3]
-    rows = -(-n // columns)
-    gap = max(1, max(height, width) // 14) if gap is None else gap
+    gap, rows = max(1, max(height, width) // 14), -(-n // columns)
     sheet = np.ones((rows * (height + gap), columns * (width + gap), *pictures.shape[3:]), dtype=np.float32)
     for i, picture in enumerate(pictures):
         top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
         sheet[top : top + height, left : left + width] = picture
-    return sheet[: len(sheet) - gap, : sheet.shape[1] - gap]
+    return sheet[:-gap, :-gap]
 
 
 def show(ax: Axes, sheet: np.ndarray, title: str = "") -> None:

@@ -42,7 +42,7 @@ def draw_curves(estimator: LatentEstimator, path: Path) -> str | None:
         fig.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False, fontsize=9)
     ax.set_xlabel("epoch")
     ax.set_ylabel(_objective(estimator))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     quiet(ax)
     ax.grid(axis="y", color="#e8e8e8", lw=0.7)
     ax.set_axisbelow(True)

@@ -118,7 +118,7 @@ def draw_manifold(view: View, path: Path) -> str:
     if not view.is_image:
         return _heat_maps(view, path)
     z = np.stack(np.meshgrid(across, up[::-1]), -1).reshape(-1, 2)  # the first picture is at the top left
-    sheet = tile(view.decode_pixels(z), _SIDE, gap=0)
+    sheet = tile(view.decode_pixels(z), _SIDE)
     fig = figure(8.0, min(WIDTH, 7.7 * sheet.shape[0] / sheet.shape[1] + 0.3))
     ax = quiet(fig.subplots())
     ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")

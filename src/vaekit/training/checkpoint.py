@@ -15,7 +15,7 @@ import safetensors.torch
 from torch import Tensor
 
 from vaekit.errors import RunError
-from vaekit.files import write_whole
+from vaekit.files import written_whole
 
 FORMAT = 1
 
@@ -45,7 +45,8 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: Any = N
     # One key of metadata only: the order of several is not fixed.
     header = None if metadata is None else {"vaekit": json.dumps(metadata)}
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
-    write_whole(path, lambda part: part.write_bytes(safetensors.torch.save(plain, metadata=header)))
+    with written_whole(path) as file:
+        file.write(safetensors.torch.save(plain, metadata=header))
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from vaekit.training.schedules import SCHEDULES, warm_up
 Value = Callable[[Tensor, float], Tensor]
 Callback = Callable[[dict[str, Any]], object]
 _LOOK = 200  # steps between looks at whether the loss is still a number
+_SMALL_WORK = 30_000_000  # multiply-adds of a forward pass below which a second thread costs more than it gives
 
 
 class Interrupted(VaekitError):
@@ -96,8 +97,20 @@ def train(
         TrainingError: the value turned NaN or infinite; `model` then holds the last good weights.
         Interrupted: the checkpoint was asked to stop and has been written.
     """
-    with isolated_rng(seed):
+    work = settings.batch_size * sum(p.numel() for p in model.parameters())
+    with isolated_rng(seed), _threads(1 if work < _SMALL_WORK else torch.get_num_threads()):
         return _train(model, rows, value, settings, state or TrainingState(), validate, callbacks, checkpoint)
+
+
+@contextlib.contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """Run a block with that many threads, and put torch's number back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _train(

@@ -1,0 +1,315 @@
+"""The report of a RUN: numbers, what they mean, pictures and how it came about, as Markdown."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vaekit.files import write_text
+from vaekit.likelihoods import LIKELIHOODS
+from vaekit.runs import METRICS, PLOTS, REPORT, WEIGHTS, read_metrics
+
+_MODELS = {"VAE": "variational autoencoder", "Autoencoder": "deterministic autoencoder"}
+
+
+def write_report(
+    folder: str | Path,
+    *,
+    title: str,
+    config: dict[str, Any],
+    summary: dict[str, Any],
+    pictures: Sequence[tuple[str, str]],
+    notes: Sequence[str],
+) -> None:
+    """Write report.md, whole, into a RUN.
+
+    Args:
+        folder: the RUN; its metrics.jsonl is read for the facts of training.
+        title: of the report.
+        config: the RUN's, with what is known of the data under "data".
+        summary: what `evaluate` of the estimator gave on the test rows.
+        pictures: file name under plots/ and caption of each, in order.
+        notes: one-line remarks.
+
+    Raises:
+        WriteError: the folder is missing or cannot be written.
+    """
+    scores = _error_part(summary) if summary.get("log_likelihood") is None else _likelihood_part(config, summary)
+    remarks = [note for note in notes if note != config["data"].get("note")]  # that one stands under Data
+    shown = [f"![{Path(name).stem}]({PLOTS}/{name})\n\n*{_line(caption)}*" for name, caption in pictures]
+    parts = [
+        f"# {_line(title)}",
+        _opening(config, summary),
+        *scores,
+        *(["## Notes", _bullets(remarks)] if remarks else []),
+        *(["## Pictures", *shown] if shown else []),
+        "## Training",
+        _training(config, read_metrics(folder)),
+        "## Data",
+        _data(config),
+        "## Parameters",
+        _parameters(config),
+        "## Use",
+        _use(folder, config),
+    ]
+    write_text(Path(folder) / REPORT, "\n\n".join(parts) + "\n")
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+def plus_minus(value: float, error: float | None) -> str:
+    """A value with its standard error, both to two digits of the error.
+
+    >>> plus_minus(-91.08123, 0.4567), plus_minus(1234.5, 61.0), plus_minus(2.5, None)
+    ('-91.08 ± 0.46', '1234 ± 61', '2.5')
+    """
+    if error is None or not math.isfinite(error):
+        return f"{value:.4g}"
+    if error == 0:
+        return f"{value:.6g} ± 0"
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def _scored(summary: dict[str, Any], name: str) -> str:
+    return plus_minus(summary[name], summary.get(f"{name}_se"))
+
+
+def _rows(n: int) -> str:
+    return _count(n, "row")
+
+
+# -- the parts ---------------------------------------------------------------------------------------------------------
+
+
+def _opening(config: dict[str, Any], summary: dict[str, Any]) -> str:
+    data, params, fitted = config["data"], config["params"], config.get("fitted") or {}
+    shape = fitted.get("schema", {}).get("shape")
+    what = f" of {_shape(shape)}" if shape else ""
+    hidden = params.get("hidden") or ()
+    layers = f"{_count(len(hidden), 'hidden layer')} of {', '.join(map(str, hidden))}" if hidden else "linear networks"
+    if params.get("encoder") or params.get("decoder"):
+        layers = "own networks"
+    likelihood = f", {fitted['likelihood'].replace('_', ' ')} likelihood" if "likelihood" in fitted else ""
+    return (
+        f"A {_MODELS.get(config['model'], config['model'])} ({_count(params['latent_dim'], 'latent unit')}, {layers}"
+        f"{likelihood}) of {_line(data['source'])}: trained on {_rows(data['n_train'])}{what}, scored on "
+        f"{_rows(summary['n'])} that neither training nor the choice of the weights has seen."
+    )
+
+
+def _likelihood_part(config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
+    discrete = LIKELIHOODS[config["fitted"]["likelihood"]].discrete
+    density = "probability" if discrete else "probability density"
+    gain, se = summary["gain_over_independent"], summary.get("gain_over_independent_se")
+    headline = (
+        f"**Held-out log p(x) = {_scored(summary, 'log_likelihood')} nats a row** (importance-weighted bound, "
+        f"{_count(summary['samples'], 'sample')}, {_rows(summary['n'])}) against {_scored(summary, 'independent')} "
+        "for independent features under the same likelihood: "
+        f"**a gain of {_scored(summary, 'gain_over_independent')} nats a row**."
+    )
+    if se is None:
+        worth = "One row has no standard error: whether the gain is more than chance cannot be said."
+    elif gain <= 2 * se:
+        worth = (
+            "**The gain is not positive by two standard errors: there is no evidence that this model knows more of the "
+            "data than each column's own distribution.** Train it longer, or change its size or likelihood."
+        )
+    else:
+        worth = (
+            f"The gain is what the model knows of how the features hang together: a held-out row typically gets "
+            f"e^{gain:.{1 if gain < 10 else 0}f} times the {density} it has when each feature is guessed on its own."
+        )
+    rows = [
+        (
+            "log p(x), importance-weighted bound",
+            _scored(summary, "log_likelihood"),
+            f"log-{density} of a row in nats; higher is better",
+        ),
+        ("the same, independent features", _scored(summary, "independent"), "the trivial model: no latent units"),
+        ("gain over independent features", _scored(summary, "gain_over_independent"), "the difference, row by row"),
+        ("ELBO", _scored(summary, "elbo"), "what training raises: reconstruction minus KL; a looser bound"),
+        ("reconstruction", _scored(summary, "reconstruction"), "E log p(x\\|z): how well a row's code gives it back"),
+        ("KL", _scored(summary, "kl"), "what the code tells of a row, in nats: the price of the code"),
+        (
+            "active units",
+            f"{summary['active_units']} of {config['params']['latent_dim']}",
+            "units whose posterior mean varies over the rows (variance above 0.01); the rest are unused",
+        ),
+    ]
+    if summary.get("bits_per_dim") is not None:
+        shape = config["fitted"]["schema"]["shape"]
+        scale = math.prod(shape) * math.log(2)
+        error = summary.get("log_likelihood_se")
+        bits = plus_minus(summary["bits_per_dim"], None if error is None else error / scale)
+        rows.append(("bits per dimension", bits, "-log p(x) in bits per value: the length of a lossless code"))
+    intro = f"Means over the {_count(summary['n'], 'test row')}, in nats where no other unit is named."
+    return [headline, worth, "## Scores", intro, _table(("score", "value", "what it says"), rows), _bounds(config)]
+
+
+def _bounds(config: dict[str, Any]) -> str:
+    fitted, params = config["fitted"], config["params"]
+    lines = [
+        "± is the standard error of the mean over the rows; it does not cover another start or another split.",
+        "ELBO ≤ importance-weighted bound ≤ log p(x), in expectation: the true log p(x) is at least what stands here, "
+        "and more samples (`vaekit evaluate RUN --samples 5000`) come closer. The value for independent features is "
+        "exact, so the gain too is a lower bound. KL is in closed form; reconstruction is an average over samples.",
+    ]
+    if not LIKELIHOODS[fitted["likelihood"]].discrete:
+        lines.append(
+            "The values are continuous, so p(x) is a density per unit of each column: log p(x) changes with the units "
+            "(and may be positive), the gain does not. Bits per dimension have no meaning here."
+        )
+    if fitted.get("grey_max") is not None:
+        how = {"dynamic": "drawn anew at each visit", "static": "drawn once", "threshold": "cut at half the largest"}
+        test = "cut the same way" if params["binarize"] == "threshold" else "one fixed draw of each row"
+        lines.append(
+            f"Grey levels from 0 to {fitted['grey_max']:g} were made binary for training, {how[params['binarize']]} "
+            f'(`binarize="{params["binarize"]}"`); the scores are of binary test rows, {test}, and compare only with '
+            "scores of rows made binary in that way."
+        )
+    if params["beta"] != 1 or params["free_bits"]:
+        lines.append("Training weighted the KL otherwise than the bound does; the scores above do not.")
+    return _bullets(lines)
+
+
+def _error_part(summary: dict[str, Any]) -> list[str]:
+    error, se, trivial = (summary[f"mean_squared_error{end}"] for end in ("", "_se", "_of_mean"))
+    share = f" ({1 - error / trivial:.1%} less)" if 0 < error < trivial else ""
+    headline = (
+        f"**Held-out mean squared error = {plus_minus(error, se)}** ({_rows(summary['n'])}) against {trivial:.4g} for "
+        f"predicting the training mean{share}."
+    )
+    lines = [
+        "The error is per value, in the data's units squared; lower is better. ± is the standard error over the rows.",
+        "A deterministic autoencoder has **no likelihood**: it cannot tell how probable a row is, nor draw new ones. "
+        "`--model vae` fits a model that can.",
+        f"Active units: {summary['active_units']} (those whose code varies over the rows, variance above 0.01).",
+    ]
+    if error + 2 * (se or 0) >= trivial:
+        lines.insert(
+            0,
+            "**The error is not below that of the mean by two standard errors: the code says nothing of use.** Train "
+            "it longer, or change its size.",
+        )
+    return [headline, _bullets(lines)]
+
+
+def _training(config: dict[str, Any], history: list[dict[str, Any]]) -> str:
+    if not history:
+        return "No epoch was completed."
+    best = (config.get("fitted") or {}).get("best_epoch") or 0
+    seconds = sum(record.get("seconds") or 0.0 for record in history)
+    lines = [
+        f"{_count(len(history), 'epoch')} of at most {config['params']['epochs']:,}, in {_duration(seconds)}; the "
+        f"objective of each stands in `{METRICS}`."
+    ]
+    kept = [record for record in history if record["epoch"] == best]
+    if kept:
+        record = kept[-1]
+        held = record.get("validation")
+        score = "" if held is None else f", held-out objective {held:.6g}"
+        lines.append(f"Kept: the weights of epoch {best} (training objective {record['train']:.6g}{score}).")
+        lines.append(
+            "Every row was trained on, so the last epoch was kept."
+            if held is None
+            else "The held-out rows here are a part of the training rows; the test rows had no say."
+        )
+    return _bullets(lines)
+
+
+def _data(config: dict[str, Any]) -> str:
+    data, fraction = config["data"], config["params"].get("validation_fraction")
+    seed = data.get("split_seed")
+    split = f"{_rows(data['n_train'])} for training and {data['n_test']:,} for the test ({data['test']}"
+    split += ")." if seed is None else f", drawn with seed {seed})."
+    if fraction is not None:
+        start = (config.get("fitted") or {}).get("seed")
+        split += f" Of the training rows, {fraction:.0%} were held out to choose the epoch"
+        split += "." if start is None else f" (seed {start})."
+    source = f"Source: {_line(data['source'])} ({data['kind']})"
+    source += f"; {_line(data['note']).rstrip('.')}." if data.get("note") else "."
+    return _bullets([source, split, f"Fingerprint of the values: `{data['fingerprint']}`."])
+
+
+def _parameters(config: dict[str, Any]) -> str:
+    rows = [(f"`{name}`", f"`{_cell(json.dumps(value))}`") for name, value in config["params"].items()]
+    versions = ", ".join(f"{name} {version}" for name, version in config["versions"].items())
+    return f"{_table(('parameter', 'value'), rows)}\n\nVersions: vaekit {config['vaekit']}, {versions}."
+
+
+def _use(folder: str | Path, config: dict[str, Any]) -> str:
+    run, source, params = str(folder), shlex.quote(str(config["data"]["source"])), config["params"]
+    is_vae, end = config["model"] == "VAE", ".csv" if config["data"]["kind"] == "table" else ".npy"
+    own = "".join(f", {part}={part}" for part in ("encoder", "decoder") if params.get(part))
+    python = [
+        "import vaekit",
+        "",
+        f"model = vaekit.load({run!r}{own})",
+        "codes = model.transform(X)            # latent codes, one row each",
+        "rebuilt = model.reconstruct(X)        # each row, encoded and decoded",
+    ]
+    if is_vae:
+        python.append("new = model.sample(10)                # rows drawn from the model")
+        python.append("log_px = model.score_samples(X)       # log p(x) in nats: low where a row is unusual")
+    quoted = shlex.quote(run)
+    shell = [
+        f"vaekit evaluate {quoted}{' --samples 5000' if is_vae else ''}",
+        f"vaekit encode {quoted} {source} -o codes.csv",
+        f"vaekit reconstruct {quoted} {source} -o rebuilt{end}",
+    ]
+    if is_vae:
+        shell += [
+            f"vaekit sample {quoted} -n 100 -o samples{end}",
+            f"vaekit score {quoted} {source} -o scores.csv",
+        ]
+    return (
+        f"The weights are in `{WEIGHTS}`.\n\n"
+        + "```python\n"
+        + "\n".join(python)
+        + "\n```\n\n```sh\n"
+        + "\n".join(shell)
+        + "\n```"
+    )
+
+
+# -- Markdown ----------------------------------------------------------------------------------------------------------
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {' '.join(line.split())}" for line in lines)
+
+
+def _line(text: Any) -> str:
+    """Text of the user's in one line, its Markdown signs kept from acting."""
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|" else c for c in " ".join(str(text).split()))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("`", "'")
+
+
+def _shape(shape: Sequence[int]) -> str:
+    if len(shape) == 1:
+        return _count(shape[0], "column")
+    return f"{' × '.join(str(length) for length in shape)} values"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} seconds"
+    return f"{seconds / 60:.1f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,248 @@
+"""The command: what it prints and writes, its exit codes, and that nothing is lost."""
+
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import polars as pl
+import pytest
+
+import vaekit
+from vaekit.cli import main
+
+QUICK = ["--set", "hidden=[16]", "--set", "latent_dim=2", "--epochs", "3"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A RUN on a small table, made once."""
+    folder = tmp_path_factory.mktemp("command")
+    X = np.random.default_rng(0).normal(size=(80, 3)) * [1, 2, 3]
+    pl.DataFrame(X, schema=["a", "b", "c"]).write_csv(folder / "table.csv")
+    assert main(["fit", str(folder / "table.csv"), "-o", str(folder / "RUN"), *QUICK]) == 0
+    return folder / "RUN"
+
+
+def complaint(capsys, *arguments) -> str:
+    """The one sentence on stderr of a command that exits with 2."""
+    capsys.readouterr()
+    assert main([str(a) for a in arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("vaekit: ") and "Traceback" not in err
+    return last.removeprefix("vaekit: ")
+
+
+def test_a_run_holds_what_it_should(run):
+    names = {path.name for path in run.iterdir()}
+    assert names >= {"config.json", "model.safetensors", "metrics.jsonl", "plots", "report.md"}
+    config = json.loads((run / "config.json").read_text())
+    assert config["schema_version"] == 1 and config["model"] == "VAE" and config["params"]["epochs"] == 3
+    assert config["data"]["n_train"] == 72 and config["data"]["n_test"] == 8
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 3
+    report = (run / "report.md").read_text()
+    for picture in (run / "plots").glob("*.png"):
+        assert f"plots/{picture.name}" in report
+
+
+def test_evaluate_prints_one_json_object(run, capsys):
+    assert main(["evaluate", str(run), "--samples", "20", "--json"]) == 0
+    out, _ = capsys.readouterr()
+    summary = json.loads(out)
+    wanted = [
+        "log_likelihood",
+        "log_likelihood_se",
+        "samples",
+        "elbo",
+        "reconstruction",
+        "kl",
+        "active_units",
+        "bits_per_dim",
+        "n",
+    ]
+    assert set(wanted) <= set(summary) and summary["samples"] == 20 and summary["n"] == 8
+    assert summary["bits_per_dim"] is None
+    data = np.genfromtxt(run.parent / "table.csv", delimiter=",", skip_header=1)
+    frame = pl.DataFrame(data, schema=["a", "b", "c"])
+    assert main(["evaluate", str(run), str(run.parent / "table.csv"), "--samples", "20", "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert whole["n"] == 80
+    assert whole["log_likelihood"] == pytest.approx(vaekit.load(run).score(frame, num_samples=20), rel=1e-5)
+
+
+def test_verbs_write_what_the_estimator_gives(run, tmp_path, capsys):
+    table, vae = str(run.parent / "table.csv"), vaekit.load(run)
+    frame = pl.read_csv(table)
+    assert main(["encode", str(run), table, "-o", str(tmp_path / "z.csv")]) == 0
+    codes = pl.read_csv(tmp_path / "z.csv")
+    assert codes.columns == ["vae0", "vae1"]
+    np.testing.assert_allclose(codes.to_numpy(), vae.transform(frame), rtol=1e-5)
+    assert main(["reconstruct", str(run), table, "-o", str(tmp_path / "r.parquet")]) == 0
+    assert pl.read_parquet(tmp_path / "r.parquet").columns == ["a", "b", "c"]
+    assert main(["score", str(run), table, "-o", str(tmp_path / "s.csv"), "--samples", "10"]) == 0
+    scores = pl.read_csv(tmp_path / "s.csv")
+    np.testing.assert_allclose(scores["log_likelihood"].to_numpy(), vae.score_samples(frame, 10), rtol=1e-5)
+    assert main(["sample", str(run), "-n", "5", "-o", str(tmp_path / "x.npy")]) == 0
+    assert np.load(tmp_path / "x.npy").shape == (5, 3)
+    assert capsys.readouterr().out == ""
+
+
+def test_info_and_data(run, capsys):
+    assert main(["info", str(run), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["state"] == "finished" and facts["epochs"] == 3
+    assert main(["data", "digits", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["available"] is True
+    assert main(["info", str(run)]) == 0 and main(["data"]) == 0 and main(["evaluate", str(run)]) == 0
+    assert main(["--version"]) == 0
+
+
+def test_an_autoencoder(run, tmp_path, capsys):
+    out = tmp_path / "AE"
+    assert main(["fit", str(run.parent / "table.csv"), "-o", str(out), "--model", "autoencoder", *QUICK]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(out), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["log_likelihood"] is None and summary["mean_squared_error"] > 0
+    assert complaint(capsys, "sample", out, "-o", tmp_path / "x.csv").endswith("fit a vae.")
+
+
+def test_wrong_input_is_one_sentence_and_loses_nothing(run, tmp_path, capsys):
+    table = run.parent / "table.csv"
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    new = tmp_path / "NEW"
+    assert complaint(capsys, "fit", table, "-o", run) == (
+        f"{run} exists: give --resume to go on with it, --overwrite to replace it, or another -o."
+    )
+    assert complaint(capsys, "fit", table, "-o", run, "--resume", "--seed", 4, *QUICK) == (
+        f"{run} cannot be resumed with other settings (random_state was 0, now 4; the split is another); "
+        "use --overwrite."
+    )
+    assert complaint(capsys, "fit", table, "-o", new, "--set", "latent_dims=3") == (
+        "VAE has no parameter 'latent_dims' (did you mean 'latent_dim'?)."
+    )
+    assert complaint(capsys, "fit", table, "-o", new, "--set", "latent_dim=0") == (
+        "latent_dim=0 must be a whole number of at least 1."
+    )
+    assert complaint(capsys, "fit", table, "-o", new, "--model", "vea") == (
+        "model='vea' is not one of 'autoencoder', 'vae' (did you mean 'vae'?)."
+    )
+    assert complaint(capsys, "fit", "digit", "-o", new) == (
+        "There is neither a data set nor a file named 'digit' (did you mean 'digits'?)."
+    )
+    assert complaint(capsys, "evaluate", tmp_path / "NO").startswith(f"There is no RUN at {tmp_path / 'NO'}")
+    assert complaint(capsys, "fit", table, "-o", run, "--resume", "--overwrite").startswith("--resume and --overwrite")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "thesis.tex").write_text("x")
+    assert "not replaced" in complaint(capsys, "fit", table, "-o", tmp_path / "foreign", "--overwrite")
+    holes = tmp_path / "holes.csv"
+    holes.write_text("a,b\n" + "1.5,2\n" * 20 + "2.5,\n" + "3.5,1\n" * 20)
+    assert "NaN in column 'b'" in complaint(capsys, "fit", holes, "-o", run, "--overwrite", "--seed", 1)
+    words = tmp_path / "words.csv"
+    words.write_text("a,b\n" + "1,x\n" * 30)
+    assert "Column 'b' holds text" in complaint(capsys, "fit", words, "-o", run, "--overwrite")
+    three = tmp_path / "three.csv"
+    three.write_text("a,b,d\n" + "1,2,3\n" * 5)
+    assert "feature names" in complaint(capsys, "evaluate", run, three)
+    assert complaint(capsys, "fit", table).startswith("Missing option")
+    assert complaint(capsys, "encode", run, table, "-o", tmp_path / "x.doc").endswith(".npz.")
+    assert not new.exists()
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+def test_resume_of_a_finished_run_changes_nothing(run):
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    assert main(["fit", str(run.parent / "table.csv"), "-o", str(run), "--resume", *QUICK]) == 0
+    assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+
+
+def test_overwrite_replaces(run, tmp_path):
+    copy = tmp_path / "RUN"
+    shutil.copytree(run, copy)
+    table = str(run.parent / "table.csv")
+    assert main(["fit", table, "-o", str(copy), "--overwrite", "--seed", "5", *QUICK]) == 0
+    assert (copy / "model.safetensors").read_bytes() != (run / "model.safetensors").read_bytes()
+    shutil.rmtree(copy)
+    assert main(["fit", table, "-o", str(copy), "--resume", *QUICK]) == 0  # one that is missing is started
+    assert (copy / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
+
+
+def test_a_diverged_fit_keeps_a_run_that_can_be_used(run, tmp_path, capsys):
+    table = run.parent / "table.csv"
+    out = tmp_path / "BAD"
+    assert "no longer a finite number" in complaint(
+        capsys, "fit", table, "-o", out, "--set", "learning_rate=1e30", *QUICK
+    )
+    assert main(["evaluate", str(out), "--json"]) == 0
+
+
+def test_a_damaged_checkpoint_is_told(run, tmp_path, capsys):
+    out = tmp_path / "RUN"
+    shutil.copytree(run, out)
+    (out / "report.md").unlink()
+    (out / "model.safetensors").unlink()
+    (out / "checkpoint" / "state.safetensors").write_bytes(b"junk")
+    assert "is damaged and cannot be read" in complaint(
+        capsys, "fit", run.parent / "table.csv", "-o", out, "--resume", *QUICK
+    )
+
+
+def start(*arguments):
+    command = [sys.executable, "-c", "import sys; from vaekit.cli import main; sys.exit(main())", *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+def test_kills_at_random_moments_end_in_the_same_bytes(run, tmp_path):
+    table = run.parent / "table.csv"
+    options = [
+        table,
+        "--epochs",
+        600,
+        "--set",
+        "hidden=[16]",
+        "--set",
+        "latent_dim=2",
+        "--set",
+        "average=0.99",
+        "--set",
+        "patience=null",
+    ]
+    whole = start("fit", *options, "-o", tmp_path / "whole", "--checkpoint-every", 0.05)
+    whole.communicate()
+    assert whole.returncode == 0
+    out, rng = tmp_path / "killed", random.Random(1)
+    for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
+        process = start("fit", *options, "-o", out, "--resume", "--checkpoint-every", 0.05)
+        state = out / "checkpoint" / "state.safetensors"
+        before = state.stat().st_mtime_ns if state.exists() else 0
+        while process.poll() is None and (not state.exists() or state.stat().st_mtime_ns == before):
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.3))
+        process.send_signal(number)
+        process.communicate()
+        assert process.returncode == (-9 if number == signal.SIGKILL else 130)
+        assert not (out / "model.safetensors").exists()
+    last = start("fit", *options, "-o", out, "--resume")
+    _, err = last.communicate()
+    assert last.returncode == 0 and "Going on after epoch" in err
+    assert (out / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
+
+
+def test_help_is_quick():
+    """In seconds of processor time, which a busy machine does not stretch."""
+    command = [sys.executable, "-c", "from vaekit.cli import main; main(['--help'])"]
+    times = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(times) < 0.5

@@ -1,0 +1,120 @@
+"""Keys, noise and seeds."""
+
+import random
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+from vaekit.randomness import RowNoise, isolated_rng, resolve_seed, rng_state, row_keys, set_rng_state
+
+
+def test_keys_depend_on_values_alone():
+    x = torch.randint(0, 256, (500, 12))
+    keys = row_keys(x.to(torch.uint8))
+    for dtype in (torch.int16, torch.float32, torch.float64):
+        assert torch.equal(row_keys(x.to(dtype)), keys)
+    order = torch.randperm(500)
+    assert torch.equal(row_keys(x[order]), keys[order])
+    assert torch.equal(row_keys(x.view(500, 3, 4)), keys)
+    assert torch.equal(torch.cat([row_keys(x[i : i + 1]) for i in range(500)]), keys)
+    assert keys.dtype == torch.int64 and int(keys.min()) >= 0
+
+
+def test_minus_zero_is_zero():
+    assert torch.equal(row_keys(torch.tensor([[0.0, 1.0]])), row_keys(torch.tensor([[-0.0, 1.0]])))
+
+
+@pytest.mark.usefixtures("generators_untouched")
+def test_keys_leave_the_global_generators_alone():
+    row_keys(torch.zeros(3, 2))
+    RowNoise(4, 0)
+
+
+@pytest.mark.parametrize("kind", ["binary", "grey", "real", "counters"])
+def test_keys_of_different_rows_differ(kind):
+    n = 100_000
+    generator = torch.Generator().manual_seed(0)
+    rows = {
+        "binary": torch.randint(0, 2, (n, 100), generator=generator),
+        "grey": torch.randint(0, 256, (n, 20), generator=generator),
+        "real": torch.randn(n, 3, generator=generator),
+        "counters": torch.arange(n)[:, None],
+    }[kind]
+    keys = row_keys(rows)
+    assert len(keys.unique()) >= n - 2
+    places = torch.bincount(keys % 2**20 // 2**12, minlength=256).numpy()
+    assert scipy.stats.chisquare(places).pvalue > 1e-6
+
+
+def test_columns_are_told_apart():
+    a, b = row_keys(torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
+    assert a != b
+
+
+def test_a_rows_noise_does_not_depend_on_the_rows_beside_it():
+    keys = row_keys(torch.randn(300, 5))
+    noise = RowNoise(40, 7)
+    whole = noise(keys, 0, 40)
+    few = torch.tensor([299, 4, 4])
+    assert torch.equal(noise(keys[few], 0, 40), whole[few])
+    assert torch.equal(RowNoise(40, 7)(keys, 10, 25), whole[:, 10:35])
+    assert torch.equal(RowNoise(90, 7)(keys, 0, 40), whole)
+    assert not torch.equal(RowNoise(40, 8)(keys, 0, 40), whole)
+
+
+@pytest.mark.parametrize("uniform", [False, True])
+def test_noise_has_its_distribution_over_rows_and_within_them(uniform):
+    keys = row_keys(torch.randn(20_000, 4))
+    noise = RowNoise(60, 0, uniform=uniform)(keys, 0, 60).double().numpy()
+    law = scipy.stats.uniform if uniform else scipy.stats.norm
+    for sample in (noise[:, 0], noise[:, 59], noise[::100].ravel()):
+        assert scipy.stats.kstest(sample, law.cdf).pvalue > 1e-4
+    if uniform:
+        assert noise.min() >= 0 and noise.max() < 1
+
+
+def test_noise_of_different_rows_is_uncorrelated():
+    keys = row_keys(torch.arange(200)[:, None])
+    noise = RowNoise(4000, 0)(keys, 0, 4000).double().numpy()
+    correlation = np.corrcoef(noise)[np.triu_indices(200, 1)]
+    assert np.abs(correlation).max() < 6 / 4000**0.5
+    assert abs((correlation * 4000**0.5).std() - 1) < 0.05
+
+
+def test_isolated_rng_puts_the_generator_back():
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    with isolated_rng(5):
+        a = torch.rand(3)
+    assert torch.equal(torch.get_rng_state(), state)
+    with pytest.raises(ZeroDivisionError), isolated_rng(5):
+        b = torch.rand(3)
+        raise ZeroDivisionError
+    assert torch.equal(torch.get_rng_state(), state) and torch.equal(a, b)
+    with isolated_rng():
+        inside = torch.rand(1)
+    assert torch.equal(inside, torch.rand(1))
+
+
+def test_a_state_can_be_put_back():
+    state = rng_state()
+    a = torch.rand(2)
+    set_rng_state(state)
+    assert torch.equal(torch.rand(2), a)
+
+
+@pytest.mark.usefixtures("generators_untouched")
+def test_seeds():
+    assert resolve_seed(12) == resolve_seed(np.int64(12)) == 12
+    assert type(resolve_seed(np.int64(12))) is int
+    state = np.random.RandomState(0)
+    first, second = resolve_seed(state), resolve_seed(state)
+    assert first == resolve_seed(np.random.RandomState(0)) != second
+    assert 0 <= first < 2**31
+    fresh = {resolve_seed(None) for _ in range(20)}
+    assert len(fresh) == 20 and all(0 <= seed < 2**31 for seed in fresh)
+    with pytest.raises(ValueError, match="cannot be used to seed"):
+        resolve_seed("seven")  # type: ignore[arg-type]
+    assert random.getstate()
