@@ -96,7 +96,7 @@ def test_no_gain_is_said_plainly(gain: float, se: float, plainly: bool, tmp_path
     changes = {"gain_over_independent": gain, "gain_over_independent_se": se}
     text, _ = report(tmp_path, VAE(latent_dim=1, **QUICK), IRIS, changes=changes)
     assert ("no evidence that this model knows more" in text) == plainly
-    assert (f"gets e^{gain:.{1 if gain < 10 else 0}f} times the probability density" in text) != plainly
+    assert (f"gets e^{gain:.{1 if gain < 100 else 0}f} times the probability density" in text) != plainly
 
 
 def test_one_test_row_has_no_standard_error(tmp_path: Path) -> None:

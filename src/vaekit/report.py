@@ -123,7 +123,7 @@ def _likelihood_part(config: dict[str, Any], summary: dict[str, Any]) -> list[st
     else:
         worth = (
             f"The gain is what the model knows of how the features hang together: a held-out row typically gets "
-            f"e^{gain:.{1 if gain < 10 else 0}f} times the {density} it has when each feature is guessed on its own."
+            f"e^{gain:.{1 if gain < 100 else 0}f} times the {density} it has when each feature is guessed on its own."
         )
     rows = [
         (

@@ -43,7 +43,7 @@ def draw_latent(view: View, y: Any, label_names: tuple[str, ...] | None, path: P
     """Draw the codes of the test rows, coloured by label where there are labels; give the caption."""
     points, labels = projection(view)
     names, classes = _classes(y, view.index, label_names)
-    fig = figure(7.6 if names else 6.4, 5.6)
+    fig = figure(7.6 if names else 6.4, 5.6 if points.shape[1] == 2 else 3.2)
     ax = quiet(fig.subplots())
     colours: Any = MUTED
     if names:

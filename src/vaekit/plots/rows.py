@@ -140,7 +140,7 @@ def _rebuilt_columns(view: View, path: Path) -> str:
         explained = 1 - np.mean((x - y) ** 2) / x.var() if np.ptp(x) > 0 else None
         quiet(ax, short(view.name(column), 24 if explained is None else 18))
         if explained is not None:
-            ax.set_title(f"R² {explained:.2f}", fontsize=9, color=INK, loc="right", **PLAIN)
+            ax.set_title(f"R² {round(explained, 2) + 0.0:.2f}", fontsize=9, color=INK, loc="right", **PLAIN)
         pad = 0.05 * np.ptp(ends) or 1.0
         ax.set(xlim=(ends[0] - pad, ends[1] + pad), ylim=(ends[0] - pad, ends[1] + pad))
         ticks(ax.xaxis)

@@ -78,7 +78,7 @@ def _walk_columns(view: View, z: np.ndarray, labels: list[str], path: Path) -> N
         for step, line in zip(steps, lines, strict=True):
             ax.plot(at, line, color=scale.to_rgba(step), lw=1.3, marker="o" if len(chosen) < 30 else "", ms=2.5)
         ax.axhline(0, color=MUTED, lw=0.6, zorder=0)
-        ax.set_ylabel(label, rotation=0, ha="right", va="center")
+        ax.set_ylabel(label, rotation=0, ha="right", va="center", labelpad=10)
         ticks(ax.yaxis)
         quiet(ax)
     axes[-1].set_xticks(at, [short(view.name(c), 18) for c in chosen], rotation=40, ha="right", **PLAIN)
