@@ -67,6 +67,10 @@ class DiagonalNormal(Distribution):
         standard = (value - self.mu) * (-self.log_sigma).exp()
         return -0.5 * (standard.square().sum(-1) + value.shape[-1] * _LOG_2PI) - self.log_sigma.sum(-1)
 
+    def noise_log_prob(self, noise: Tensor) -> Tensor:
+        """Log-density at mu + sigma * noise; exact also where mu is so large that the sum rounds the noise away."""
+        return -0.5 * (noise.square().sum(-1) + noise.shape[-1] * _LOG_2PI) - self.log_sigma.sum(-1)
+
     def entropy(self) -> Tensor:
         """Differential entropy in nats."""
         return self.log_sigma.sum(-1) + 0.5 * self.mu.shape[-1] * (1 + _LOG_2PI)

@@ -101,7 +101,7 @@ class Faults:
             number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
         except OverflowError:  # a whole number of hundreds of digits
             number = math.inf
-        ok = math.isfinite(number) and (not integer or number == int(number))
+        ok = math.isfinite(number) and (not integer or isinstance(value, numbers.Integral))
         ok = ok and (number > low if open_low else number >= low)
         ok = ok and (number < high if open_high else number <= high)
         if ok:

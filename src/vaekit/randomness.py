@@ -41,7 +41,7 @@ def rng_state() -> dict[str, Tensor]:
     """States of torch's global generators: "cpu", and "cuda" where one was started."""
     state = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available() and torch.cuda.is_initialized():
-        state["cuda"] = torch.cuda.get_rng_state()
+        state["cuda"] = torch.stack(torch.cuda.get_rng_state_all())
     return state
 
 
@@ -49,7 +49,7 @@ def set_rng_state(state: dict[str, Tensor]) -> None:
     """Put generators back to states from `rng_state`."""
     torch.set_rng_state(state["cpu"].cpu())
     if "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"].cpu())
+        torch.cuda.set_rng_state_all(list(state["cuda"].cpu()))
 
 
 def resolve_seed(random_state: int | np.random.RandomState | None) -> int:

@@ -70,10 +70,12 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         raise RunError(f"{path} is damaged: {error}.") from error
     except OSError as error:
         raise RunError(f"Cannot read {path}: {error.strerror or error}.") from error
-    needed = {"schema_version": int, "model": str, "params": dict}
+    needed = {"schema_version": int, "vaekit": str, "model": str, "params": dict, "versions": dict}
     if not isinstance(config, dict) or not all(isinstance(config.get(k), kind) for k, kind in needed.items()):
         raise RunError(f"{path} was not written by vaekit: it lacks one of {', '.join(needed)}.")
     version = config["schema_version"]
+    if version < 1 or not isinstance(config.get("data") or {}, dict):
+        raise RunError(f"{path} is damaged: its schema_version or its data are not what vaekit writes.")
     if version > SCHEMA_VERSION:
         raise RunError(
             f"{path} has schema version {version}, but this vaekit {vaekit.__version__} knows versions up to "
@@ -82,6 +84,20 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     while config["schema_version"] < SCHEMA_VERSION:
         config = MIGRATIONS[config["schema_version"]](config)
     return config
+
+
+def check_run_only(folder: str | Path) -> None:
+    """Raise RunError unless a folder holds a RUN or a saved model of vaekit and nothing else: it may be replaced."""
+    folder = Path(folder)
+    config = read_config(folder)
+    own = {Path(name) for name in (CONFIG, WEIGHTS, METRICS, REPORT, CHECKPOINT)}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        picture = name.parent == Path(PLOTS) and name.suffix == ".png"
+        if path.is_file() and name not in own and not picture and not name.name.endswith(PARTIAL):
+            raise RunError(f"{folder} holds {str(name)!r}, which is no part of a RUN, so it is not replaced.")
+    if "vaekit" not in config:
+        raise RunError(f"{folder} was not written by vaekit, so it is not replaced.")
 
 
 def write_metrics(folder: str | Path, history: list[dict[str, Any]]) -> None:

@@ -101,6 +101,13 @@ class ColumnStats:
         """Shape of a row."""
         return tuple(self.mean.shape)
 
+    @property
+    def two_valued(self) -> bool:
+        """Whether every value is 0 or the largest value h: x in [0, h] has E[x^2] = h E[x] just then."""
+        h = self.high.max()
+        gap = h * self.mean - (self.std.square() + self.mean.square())
+        return bool((self.low >= 0).all() and h > 0 and (gap.abs() <= 1e-10 * h * h).all())
+
     @classmethod
     def placeholder(cls, shape: tuple[int, ...]) -> ColumnStats:
         """Columns between 0 and 1, for a network whose weights are about to be loaded."""

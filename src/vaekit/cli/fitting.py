@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import secrets
 import shutil
 import sys
 import time
@@ -18,12 +19,13 @@ import scipy.sparse
 
 from vaekit.data.sources import read
 from vaekit.data.split import split_rows
-from vaekit.errors import DataError, Faults, OptionError, RunError, TrainingError, did_you_mean
+from vaekit.errors import DataError, Faults, OptionError, RunError, TrainingError, WriteError, did_you_mean
 from vaekit.estimators import VAE, Autoencoder, load
 from vaekit.estimators.base import LatentEstimator
 from vaekit.estimators.options import RUNTIME, check_options, plain_params
 from vaekit.files import make_folder
 from vaekit.plots import draw_all
+from vaekit.randomness import resolve_seed
 from vaekit.report import write_report
 from vaekit.runs import (
     CHECKPOINT,
@@ -32,6 +34,7 @@ from vaekit.runs import (
     PLOTS,
     REPORT,
     WEIGHTS,
+    check_run_only,
     clean,
     new_config,
     read_config,
@@ -39,7 +42,7 @@ from vaekit.runs import (
     write_metrics,
     write_model,
 )
-from vaekit.training.checkpoint import Checkpoint, stop_on_signal
+from vaekit.training.checkpoint import Checkpoint, TrainingState, stop_on_signal
 from vaekit.training.loop import Interrupted
 
 MODELS: dict[str, type[LatentEstimator]] = {"autoencoder": Autoencoder, "vae": VAE}
@@ -62,7 +65,7 @@ class SplitData:
 def split_data(source: str, kind: str | None, seed: int) -> SplitData:
     """Read DATA and set its test part aside: the data set's own, else a tenth of the rows by the seed."""
     data = read(source, kind)
-    fingerprint = _fingerprint(data.X, data.X_test)
+    fingerprint = fingerprint_of(data.X, data.X_test)
     record = {"source": source, "kind": data.kind, "asked_kind": kind, "note": data.note, "fingerprint": fingerprint}
     if data.X_test is not None:
         how = {"test": "the data set's own test part", "split_seed": None}
@@ -104,14 +107,19 @@ def fit_run(
     estimator = make_estimator(model, settings, epochs=epochs, seed=seed, device=device)
     _check_place(folder, resume=resume, overwrite=overwrite)
     data = split_data(source, kind, seed)
+    old = read_config(folder) if resume and (folder / CONFIG).exists() else None
+    if estimator.random_state is None:
+        estimator.random_state = old["params"].get("random_state") if old else resolve_seed(None)
     config = new_config(type(estimator).__name__, plain_params(estimator)) | {"data": data.record}
-    if resume and (folder / CONFIG).exists():
-        old = read_config(folder)
+    if old is not None:
         _check_same(folder, old, config)
+        stopped = (old.get("fitted") or {}).get("stopped")
+        if stopped:
+            raise RunError(f"{folder} cannot go on: {stopped} Use --overwrite with other settings.")
         if (folder / REPORT).exists():
             _say(f"{folder} is finished; nothing to do. The report: {folder / REPORT}")
             return
-        if old["fitted"] is not None and (folder / WEIGHTS).exists():
+        if old.get("fitted") is not None and (folder / WEIGHTS).exists():
             finish_run(load(folder, device=device), data, folder)
             return
 
@@ -119,13 +127,17 @@ def fit_run(
         """Make the folder, once the data have been found fit to train on and to score."""
         estimator._read(data.X_test)
         if overwrite and folder.exists():
-            shutil.rmtree(folder)
+            _remove(folder)
+        if old is None:  # what an interrupted --overwrite may have left
+            for left in (CHECKPOINT, WEIGHTS, METRICS, REPORT):
+                (folder / left).unlink(missing_ok=True)
         for part in (folder / CHECKPOINT, folder / PLOTS / "any"):
             make_folder(part.parent)
         clean(folder)
         write_config(folder, config)
 
-    _train(estimator, data, folder, Checkpoint(folder / CHECKPOINT, checkpoint_every), place)
+    checkpoint = Checkpoint(folder / CHECKPOINT, checkpoint_every)
+    _train(estimator, data, folder, checkpoint, checkpoint.load() if old is not None else None, place)
     finish_run(estimator, data, folder)
 
 
@@ -168,12 +180,21 @@ def _check_place(folder: Path, *, resume: bool, overwrite: bool) -> None:
         return
     if not (resume or overwrite):
         raise RunError(f"{folder} exists: give --resume to go on with it, --overwrite to replace it, or another -o.")
-    foreign = {path.name for path in folder.iterdir()} - {CONFIG, WEIGHTS, METRICS, REPORT, PLOTS, "checkpoint"}
-    foreign = {name for name in foreign if not name.startswith(".")}
-    if overwrite and (foreign or not (folder / CONFIG).exists()):
-        raise RunError(f"{folder} holds files that are not a RUN's, so it is not replaced; choose another folder.")
-    if resume and not (folder / CONFIG).exists() and foreign:
+    if overwrite:
+        check_run_only(folder)
+    own = {CONFIG, WEIGHTS, METRICS, REPORT, PLOTS, "checkpoint"}
+    if resume and not (folder / CONFIG).exists() and {path.name for path in folder.iterdir()} - own:
         raise RunError(f"{folder} is not a RUN, so there is nothing to resume; choose another folder.")
+
+
+def _remove(folder: Path) -> None:
+    """Remove a RUN: moved aside in one step, so that a kill leaves no half of it in its place."""
+    aside = folder.resolve().with_name(f".{folder.resolve().name}.{secrets.token_hex(4)}.old")
+    try:
+        folder.resolve().rename(aside)
+        shutil.rmtree(aside)
+    except OSError as error:
+        raise WriteError(f"{folder} cannot be replaced: {error.strerror or error}.") from error
 
 
 def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
@@ -194,9 +215,13 @@ def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def _train(
-    estimator: LatentEstimator, data: SplitData, folder: Path, checkpoint: Checkpoint, place: Callable[[], None]
+    estimator: LatentEstimator,
+    data: SplitData,
+    folder: Path,
+    checkpoint: Checkpoint,
+    before: TrainingState | None,
+    place: Callable[[], None],
 ) -> None:
-    before = checkpoint.load()
     if before is not None:
         _say(f"Going on after epoch {before.epoch} of {folder}.")
     estimator.callbacks = [_Recorder(folder, [] if before is None else before.history)]
@@ -238,10 +263,11 @@ def finish_run(estimator: Any, data: SplitData, folder: Path) -> None:
     title = f"{config['model']} on {data.record['source']}"
     notes = [data.record["note"]] if data.record["note"] else []
     write_report(folder, title=title, config=config, summary=summary, pictures=pictures, notes=notes)
+    (folder / CHECKPOINT).unlink(missing_ok=True)  # nothing is left to resume
     _say(f"The report: {folder / REPORT}")
 
 
-def _fingerprint(*parts: Any) -> str:
+def fingerprint_of(*parts: Any) -> str:
     """sha256 of the data's values, types and shapes."""
     digest = hashlib.sha256()
     for part in parts:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vaekit.cli.fitting import split_data
+from vaekit.cli.fitting import fingerprint_of, split_data
 from vaekit.data.datasets import dataset_info, dataset_names
 from vaekit.data.sources import read
-from vaekit.data.tables import write_table
-from vaekit.errors import OptionError, RunError
+from vaekit.data.tables import WRITTEN, write_table
+from vaekit.errors import OptionError, RunError, WriteError
 from vaekit.estimators import Autoencoder, load
 from vaekit.runs import REPORT, WEIGHTS, read_config, read_metrics
 from vaekit.schema import Dataset
@@ -27,6 +28,10 @@ def evaluate_run(run: Path, source: str | None, *, samples: int, kind: str | Non
     else:
         data = read(source, kind or _kind(run))
         X = data.X if data.X_test is None else data.X_test
+        own = (read_config(run).get("data") or {}).get("fingerprint")
+        if data.X_test is None and fingerprint_of(data.X, None) == own:
+            print(f"{source} is what {run} was fitted on: its test rows alone are scored.", file=sys.stderr)
+            X = _own_test_rows(run)
     summary = estimator.evaluate(X, num_samples=samples)
     if as_json:
         _print_json(summary)
@@ -38,8 +43,8 @@ def _own_test_rows(run: Path) -> Any:
     record = read_config(run).get("data")
     if record is None:
         raise RunError(f"{run} does not say which data it was fitted on; name them: vaekit evaluate {run} DATA.")
-    data = split_data(record["source"], record["asked_kind"], record["split_seed"] or 0)
-    if data.record["fingerprint"] != record["fingerprint"]:
+    data = split_data(record["source"], record.get("asked_kind"), record.get("split_seed") or 0)
+    if data.record["fingerprint"] != record.get("fingerprint"):
         raise RunError(f"{record['source']} has changed since {run} was fitted; name the data to score: DATA.")
     return data.X_test
 
@@ -74,6 +79,7 @@ def describe_run(run: Path, *, as_json: bool) -> None:
 
 def sample_run(run: Path, output: Path, *, n: int, seed: int, device: str) -> None:
     """Draw rows from the model; see `vaekit sample --help`."""
+    _check_output(output)
     estimator = load(run, device=device)
     if isinstance(estimator, Autoencoder):
         raise OptionError(f"{run} is an autoencoder, which has no distribution to sample from; fit a vae.")
@@ -82,6 +88,7 @@ def sample_run(run: Path, output: Path, *, n: int, seed: int, device: str) -> No
 
 def encode_data(run: Path, source: str, output: Path, *, kind: str | None, device: str) -> None:
     """Write codes; see `vaekit encode --help`."""
+    _check_output(output, source)
     estimator = load(run, device=device)
     codes = [estimator.transform(X) for X in _parts(read(source, kind or _kind(run)))]
     _write(np.concatenate(codes), output, list(estimator.get_feature_names_out()))
@@ -89,6 +96,7 @@ def encode_data(run: Path, source: str, output: Path, *, kind: str | None, devic
 
 def reconstruct_data(run: Path, source: str, output: Path, *, kind: str | None, device: str) -> None:
     """Write reconstructions; see `vaekit reconstruct --help`."""
+    _check_output(output, source)
     estimator = load(run, device=device)
     Z = [estimator.transform(X) for X in _parts(read(source, kind or _kind(run)))]
     _write(estimator.inverse_transform(np.concatenate(Z)), output)
@@ -96,6 +104,7 @@ def reconstruct_data(run: Path, source: str, output: Path, *, kind: str | None, 
 
 def score_data(run: Path, source: str, output: Path, *, samples: int, kind: str | None, device: str) -> None:
     """Write scores of each row; see `vaekit score --help`."""
+    _check_output(output, source)
     estimator = load(run, device=device)
     parts = _parts(read(source, kind or _kind(run)))
     if isinstance(estimator, Autoencoder):
@@ -124,7 +133,7 @@ def describe_data(name: str | None, *, as_json: bool) -> None:
             }
         )
     if as_json:
-        _print_json(facts if name is None else facts[0])
+        _print_json({"data_sets": facts} if name is None else facts[0])
     elif name is not None:
         _print_table(name, {k: v for k, v in facts[0].items() if k != "name"})
     else:
@@ -132,12 +141,22 @@ def describe_data(name: str | None, *, as_json: bool) -> None:
 
 
 def _kind(run: Path) -> str | None:
-    return read_config(run).get("data", {}).get("asked_kind")
+    return (read_config(run).get("data") or {}).get("asked_kind")
 
 
 def _parts(data: Dataset) -> list[Any]:
     """The rows of DATA in order; of a data set with its own test part, that part comes last."""
     return [data.X] if data.X_test is None else [data.X, data.X_test]
+
+
+def _check_output(path: Path, source: str | None = None) -> None:
+    """Refuse before the work what could not be written after it, or would replace the data."""
+    if path.suffix.lower() not in WRITTEN:
+        raise OptionError(f"{str(path)!r} does not say how to write it: end it in {' '.join(WRITTEN)}.")
+    if not path.parent.is_dir():
+        raise WriteError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}.")
+    if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+        raise OptionError(f"{str(path)!r} holds the data; write to another file.")
 
 
 def _write(table: Any, path: Path, columns: list[str] | None = None) -> None:
@@ -146,7 +165,16 @@ def _write(table: Any, path: Path, columns: list[str] | None = None) -> None:
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False))
+    print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity and no NaN: null stands for them."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _print_table(title: str, facts: dict[str, Any]) -> None:

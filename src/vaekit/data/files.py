@@ -1,4 +1,4 @@
-"""Files as they are: opened with a plain sentence for what is wrong, written whole or not at all."""
+"""Files as they are: opened with a plain sentence for what is wrong, read through gzip where they need it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vaekit.data.rows import Rows
 from vaekit.estimators.base import LatentEstimator
-from vaekit.evaluation.likelihood import active_units, mean_and_se
+from vaekit.evaluation.likelihood import mean_and_se
 from vaekit.models import Autoencoder as Model
 from vaekit.models.vae import Headed, MeanEncoder, dry_run
 from vaekit.nn import MLP, Standardise
@@ -166,11 +166,19 @@ class Autoencoder(LatentEstimator):
         error, error_se = mean_and_se(-self.score_samples(X).astype(np.float64))
         loc = self.model_.scaling.loc
         trivial = torch.cat([(x - loc).square().flatten(1).mean(1).cpu() for x in self._batches(rows)])
-        names = ("samples", "log_likelihood", "log_likelihood_se", "elbo", "reconstruction", "kl", "bits_per_dim")
+        names = (
+            "samples",
+            "log_likelihood",
+            "log_likelihood_se",
+            "elbo",
+            "reconstruction",
+            "kl",
+            "active_units",
+            "bits_per_dim",
+        )
         return {
             "n": len(rows),
-            **dict.fromkeys(names),
-            "active_units": int(active_units(self.transform(X)).sum()),
+            **dict.fromkeys((*names, "bits_per_dim")),
             "mean_squared_error": error,
             "mean_squared_error_se": error_se,
             "mean_squared_error_of_mean": float(trivial.double().mean()),

@@ -18,18 +18,19 @@ from torch import Tensor, nn
 
 from vaekit.data.rows import Rows
 from vaekit.data.split import split_rows
-from vaekit.errors import DataError, RunError
+from vaekit.errors import DataError, OptionError, RunError, TrainingError
 from vaekit.estimators.inputs import like_input, read_array
 from vaekit.estimators.options import check_options, plain_params
 from vaekit.models.vae import MeanEncoder
 from vaekit.randomness import isolated_rng, resolve_seed
-from vaekit.runs import new_config, write_model
+from vaekit.runs import REPORT, check_run_only, new_config, write_model
 from vaekit.schema import ArraySchema, ColumnStats
 from vaekit.training.callbacks import make_reporter
 from vaekit.training.checkpoint import Checkpoint, TrainingState
 from vaekit.training.loop import Callback, TrainingSettings, train
 
 _BATCH = 1024  # rows at a time outside training
+_ARCHITECTURE = ("latent_dim", "hidden", "activation", "network", "likelihood", "prior", "encoder", "decoder")
 
 
 class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
@@ -139,10 +140,14 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         again = self.warm_start and hasattr(self, "model_")
         values, schema = read_array(self, X, reset=not again)
         seed, device = resolve_seed(self.random_state), self._device()
-        rows = Rows(values, schema.shape)
+        plain = plain_params(self)
+        architecture = {name: plain[name] for name in _ARCHITECTURE if name in plain}
+        if again and architecture != self.fitted_["architecture"]:
+            raise OptionError(f"warm_start goes on with the network as it was ({self.fitted_['architecture']}).")
+        rows = Rows(values, self.schema_.shape if again else schema.shape)
         if not again:
             self.schema_ = schema
-            self.fitted_: dict[str, Any] = {"seed": seed}
+            self.fitted_: dict[str, Any] = {"seed": seed, "architecture": architecture}
             self.history_: list[dict[str, Any]] = []
             self._configure(rows.stats())
             with isolated_rng(seed):
@@ -163,6 +168,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         reporter = make_reporter(self.verbose, self.epochs, self._unit)
         callbacks: list[Callback] = [*(self.callbacks or ()), *([reporter] if reporter else [])]
         state = (checkpoint.load() if checkpoint is not None else None) or TrainingState()
+        failure = None
         try:
             train(
                 self.model_,
@@ -175,6 +181,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 callbacks=callbacks,
                 checkpoint=checkpoint,
             )
+        except TrainingError as error:
+            failure = error
+            self.fitted_["stopped"] = str(error)
         finally:
             if reporter:
                 reporter.close()
@@ -183,6 +192,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             self.n_iter_ = len(self.history_)
             self.best_epoch_ = state.best_epoch
         self._finish(rows)
+        if failure is not None:
+            raise failure
         return self
 
     def _settings(self) -> TrainingSettings:
@@ -252,8 +263,11 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return like_input(self._means(Z), self.schema_, as_data=False)
 
     def reconstruct(self, X: Any) -> Any:
-        """Rows, encoded and decoded: a container like that of the data."""
-        return self.inverse_transform(self.transform(X))
+        """Rows, encoded and decoded: a container like that of the data, with the index of a pandas DataFrame."""
+        rebuilt = self.inverse_transform(self._codes(X)[0])
+        if self.schema_.container == "pandas" and hasattr(X, "index"):
+            rebuilt.index = X.index
+        return rebuilt
 
     @property
     def encoder_(self) -> nn.Module:
@@ -287,6 +301,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             raise RunError(f"{folder} is a file; save needs a folder.")
         if not overwrite and folder.is_dir() and any(folder.iterdir()):
             raise RunError(f"{folder} is not empty; choose another folder, or pass overwrite=True.")
+        if overwrite and folder.is_dir() and any(folder.iterdir()):
+            check_run_only(folder)
+            if (folder / REPORT).exists():
+                raise RunError(f"{folder} is a RUN with its report; save to another folder.")
         write_model(folder, self._config(), self._tensors(), self.history_)
 
     def _config(self) -> dict[str, Any]:

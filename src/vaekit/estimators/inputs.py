@@ -57,6 +57,7 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
     )
     names = list(frame.columns) if frame is not None else None
     _check_finite(values, names)
+    _check_precision(values, names)
     schema = ArraySchema(
         shape=shape,
         dtype=str(values.dtype),
@@ -86,7 +87,7 @@ def like_input(values: np.ndarray, schema: ArraySchema, *, as_data: bool) -> Any
             frame = frame.with_columns(_cast(nw, name, kind) for name, kind in kinds.items())
         return frame.to_native()
     if as_data and whole:
-        values = values.round().astype(schema.dtype)
+        values = _into_range(values.round(), schema.dtype).astype(schema.dtype)
     elif as_data:
         values = values.astype(schema.dtype)
     if schema.container == "sparse":
@@ -100,7 +101,18 @@ def _cast(nw: Any, name: str, kind: str) -> Any:
         return nw.col(name)
     if kind == "Boolean":
         return nw.col(name) > 0.5
-    return nw.col(name).round(0).cast(dtype) if dtype.is_integer() else nw.col(name).cast(dtype)
+    if not dtype.is_integer():
+        return nw.col(name).cast(dtype)
+    limits = np.iinfo(kind.lower())
+    return nw.col(name).round(0).clip(float(limits.min), float(limits.max)).cast(dtype)
+
+
+def _into_range(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Values that an integer type can hold: the nearest end where a draw of real numbers went beyond it."""
+    if np.dtype(dtype).kind not in "iu":
+        return values
+    limits = np.iinfo(dtype)
+    return np.clip(values, float(limits.min), float(limits.max))
 
 
 def _nw() -> Any:
@@ -145,3 +157,18 @@ def _check_finite(values: Any, names: list[str] | None) -> None:
         f"Input X contains {kind} in column{'s' if len(bad) > 1 else ''} {where}; "
         "fill or drop these values (scikit-learn's SimpleImputer does) before fitting."
     )
+
+
+def _check_precision(values: Any, names: list[str] | None) -> None:
+    """Raise DataError for columns whose values 32-bit numbers would not tell apart."""
+    if scipy.sparse.issparse(values) or values.dtype.itemsize < 4 or values.dtype == np.float32:
+        return
+    largest = np.abs(values.astype(np.float64)).max(axis=0)
+    spread = values.std(axis=0)
+    bad = np.flatnonzero((largest > 3e38) | ((spread > 0) & (largest * np.finfo(np.float32).eps > 0.01 * spread)))
+    if len(bad):
+        where, s = join([names[i] for i in bad] if names else [int(i) for i in bad]), "s" if len(bad) > 1 else ""
+        raise DataError(
+            f"The values in column{s} {where} are too large beside their spread for 32-bit numbers; "
+            "subtract a constant from them, or divide by one, first."
+        )

@@ -10,6 +10,7 @@ from torch import nn
 from vaekit.errors import OptionError, RunError
 from vaekit.estimators.autoencoder import Autoencoder
 from vaekit.estimators.base import LatentEstimator
+from vaekit.estimators.options import check_device
 from vaekit.estimators.vae import VAE
 from vaekit.runs import CONFIG, read_model
 
@@ -33,6 +34,7 @@ def load(
         RunError: the folder is missing, damaged, foreign, of a newer schema, or its training has not finished.
         OptionError: own networks are missing, or given for a model that has none.
     """
+    check_device(device)
     config, tensors, history = read_model(path)
     name, params = config["model"], dict(config["params"])
     if name not in ESTIMATORS:
@@ -53,6 +55,8 @@ def load(
     try:
         estimator = ESTIMATORS[name](**params)
         estimator._restore(config, tensors, history)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        if encoder is not None or decoder is not None:
+            raise OptionError(f"The networks given do not fit the weights in {path}: {error}") from error
         raise RunError(f"{path} is damaged: its parts do not fit together ({error}).") from error
     return estimator

@@ -64,8 +64,9 @@ def _check_training(faults: Faults, params: dict[str, Any]) -> None:
         "verbose", int(params["verbose"]) if isinstance(params["verbose"], bool) else params["verbose"], low=0
     )
     _check_device(faults, params["device"])
+    _check_seed(faults, params["random_state"])
     callbacks = params["callbacks"]
-    if callbacks is not None and not all(callable(c) for c in callbacks):
+    if callbacks is not None and not (isinstance(callbacks, (list, tuple)) and all(map(callable, callbacks))):
         faults.add("callbacks must be a list of functions of an epoch's record, or None.")
 
 
@@ -96,6 +97,26 @@ def _check_device(faults: Faults, device: Any) -> None:
         faults.add(f"device={device!r} asks for a GPU, but torch finds none; use device='auto' or 'cpu'.")
 
 
+def check_device(device: str) -> None:
+    """Raise OptionError unless `device` is one that torch has here."""
+    faults = Faults()
+    _check_device(faults, device)
+    faults.raise_if_any()
+
+
+def check_draws(name: str, value: Any, random_state: Any = None) -> None:
+    """Raise OptionError unless `value` is a number of draws, and `random_state` can be a seed."""
+    faults = Faults()
+    faults.number(name, value, low=1, integer=True)
+    _check_seed(faults, random_state)
+    faults.raise_if_any()
+
+
+def _check_seed(faults: Faults, random_state: Any) -> None:
+    if random_state is not None and not isinstance(random_state, np.random.RandomState):
+        faults.number("random_state", random_state, low=0, high=2**32 - 1, integer=True)
+
+
 def plain_params(estimator: BaseEstimator) -> dict[str, Any]:
     """Parameters as JSON types; own networks by the name of their class, since only their weights are saved."""
     plain: dict[str, Any] = {}
@@ -106,7 +127,11 @@ def plain_params(estimator: BaseEstimator) -> dict[str, Any]:
             value = {"module": type(value).__name__}
         elif name == "random_state" and value is not None and not isinstance(value, int):
             value = getattr(estimator, "fitted_", {}).get("seed")
-        elif isinstance(value, np.generic):
-            value = value.item()
-        plain[name] = list(value) if isinstance(value, tuple) else value
+        if isinstance(value, (tuple, list)):
+            value = [_plain(part) for part in value]
+        plain[name] = _plain(value)
     return plain
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -15,6 +15,7 @@ from vaekit.data.rows import Binarize, Rows
 from vaekit.errors import DataError
 from vaekit.estimators.base import LatentEstimator
 from vaekit.estimators.inputs import like_input
+from vaekit.estimators.options import check_draws
 from vaekit.evaluation.likelihood import (
     RowScores,
     fit_independent,
@@ -187,7 +188,8 @@ class VAE(LatentEstimator):
         settings = {} if grey_max else kind.settings_from(stats)
         if grey_max is None:
             kind.from_stats(stats).check(stats, self.schema_.columns)
-        self.fitted_ |= {"likelihood": name, "settings": settings, "grey_max": grey_max}
+        two_valued = grey_max is not None and stats.two_valued
+        self.fitted_ |= {"likelihood": name, "settings": settings, "grey_max": grey_max, "two_valued": two_valued}
 
     def _build(self, stats: ColumnStats) -> Model:
         likelihood = LIKELIHOODS[self.likelihood_](self.schema_.shape, **self.fitted_["settings"])
@@ -286,21 +288,25 @@ class VAE(LatentEstimator):
         """Draw n rows from the model: z from the prior, x from p(x|z); in a container like that of the data.
 
         Grey-scale values under a Bernoulli likelihood come back as the probabilities of a one, times the largest grey
-        level: a picture that can be looked at.
+        level: a picture that can be looked at. Data of two values, 0 and another, come back as such.
         """
         check_is_fitted(self, "model_")
+        check_draws("n", n, random_state)
         device = next(self.model_.parameters()).device
+        grey_max = self.fitted_["grey_max"]
+        draws = grey_max is None or self.fitted_["two_valued"]
         parts = []
         with isolated_rng(resolve_seed(random_state)):
             for start in range(0, n, 1024):
                 count = min(1024, n - start)
                 z = self.model_.prior(self.model_.posterior).sample((count,)).to(device)
                 p = self.model_.decode(z)
-                x = p.sample() if self.fitted_["grey_max"] is None else p.mean * self.fitted_["grey_max"]
-                parts.append(x.cpu())
+                x = p.sample() if draws else p.mean
+                parts.append((x if grey_max is None else x * grey_max).cpu())
         return like_input(torch.cat(parts).numpy(), self.schema_, as_data=True)
 
     def _scores(self, X: Any, num_samples: int) -> tuple[Rows, RowScores]:
+        check_draws("num_samples", num_samples)
         rows = self._prepare(self._read(X), training=False)
         return rows, score_rows(self.model_, rows, num_samples)
 

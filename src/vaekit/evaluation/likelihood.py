@@ -8,7 +8,8 @@ For K samples z_k ~ q(z|x) of each row, with weights w_k = p(x|z_k) p(z_k) / q(z
     \log p(x) \ge \log \tfrac1K \sum_k w_k
 
 the last in expectation, rising with K to log p(x) (Burda et al. 2016, theorem 1). A row's value depends on the row and
-the seed only. A row is encoded once and its samples are streamed, so memory does not grow with K.
+the seed only. A row is encoded once and its samples are streamed, so the decoded values in memory
+do not grow with K.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaekit.data.rows import Rows
-from vaekit.likelihoods import Likelihood
+from vaekit.likelihoods import CategoricalCodes, Likelihood
 from vaekit.models.base import LatentVariableModel
 from vaekit.randomness import RowNoise, isolated_rng
 from vaekit.schema import ColumnStats
@@ -172,7 +173,8 @@ def fit_independent(
 ) -> IndependentFeatures:
     """Fit independent features to the training rows by maximum likelihood.
 
-    The columns' moments are that fit for most likelihoods; where they are not, Adam goes on from them on (up to
+    The columns' moments are that fit for most likelihoods, and frequencies with half a count more of each code for the
+    categorical; else Adam goes on from them on (up to
     `most_rows` evenly spaced) rows, with the weight of half an observation pulling towards the start.
 
     Args:
@@ -186,6 +188,9 @@ def fit_independent(
     """
     own = independent_features(likelihood, rows.stats())
     if likelihood.marginal_is_fitted:
+        return own
+    if isinstance(likelihood, CategoricalCodes):
+        own.bias.data = likelihood.log_frequencies(torch.cat([rows.take(part).cpu() for part in rows.chunks()]))
         return own
     start = own.bias.detach().clone()
     x = rows.take(torch.linspace(0, len(rows) - 1, min(most_rows, len(rows))).long()).cpu()

@@ -44,16 +44,16 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
 def choose_likelihood(stats: ColumnStats, *, is_image: bool, dtype: str) -> tuple[str, str]:
     """Choose a likelihood from the data, and say why.
 
-    The rules, in order: two values, 0 and 1: Bernoulli; uint8, or whole numbers shaped as images: discretised logistic
-    with max + 1 levels; other whole numbers from 0 up: negative binomial; real numbers: Gaussian.
+    The rules, in order: two values, 0 and another whole number: Bernoulli; uint8, or whole numbers shaped as images:
+    discretised logistic with max + 1 levels; other whole numbers from 0 up: negative binomial; real numbers: Gaussian.
 
     Returns:
         The name, and one line with the reason.
     """
     whole = bool(stats.whole.all()) and float(stats.low.min()) >= 0
     high = float(stats.high.max())
-    if whole and high <= 1:
-        return "bernoulli", "likelihood: Bernoulli, since every value is 0 or 1"
+    if whole and (high <= 1 or stats.two_valued):
+        return "bernoulli", f"likelihood: Bernoulli, since every value is 0 or {max(high, 1):g}"
     if whole and (dtype == "uint8" or is_image) and high < 2**16:
         why = "the values are uint8" if dtype == "uint8" else "the rows are images of whole numbers"
         return "discretised_logistic", f"likelihood: discretised logistic with {int(high) + 1} levels, since {why}"

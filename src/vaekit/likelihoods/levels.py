@@ -59,9 +59,14 @@ class CategoricalCodes(Likelihood):
         """Equal logits."""
         return torch.zeros(self.num_params, *self.shape)
 
+    def log_frequencies(self, x: Tensor) -> Tensor:
+        """Logarithms of how often each code occurs in the rows, half a count added: raw parameters (C, *shape)."""
+        counts = torch.stack([(x == code).sum(0) for code in range(self.num_params)]).float()
+        return torch.log(counts + 0.5)
+
     def outside(self, stats: ColumnStats) -> Tensor:
         """Columns with fractions, negative values or a code that training did not have."""
-        return not_whole(stats) | (stats.high >= self.seen)
+        return not_whole(stats) | (stats.high >= self.seen.cpu())
 
 
 class _Codes(Categorical):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from vaekit.distributions import DiagonalNormal
 from vaekit.priors import Prior
 
 Noise = Callable[[int, int, int], Tensor]
@@ -26,6 +27,7 @@ class Terms:
         posterior: q(z|x) of the batch.
         prior: the module that gives p(z).
         encoder: the model's posterior as a function, which some priors need.
+        noise: (K, B, L) standard normal numbers that z was made from, where they were given.
     """
 
     log_px: Tensor
@@ -33,6 +35,7 @@ class Terms:
     posterior: Distribution
     prior: Prior
     encoder: Callable[[Tensor], Distribution]
+    noise: Tensor | None = None
 
     @cached_property
     def log_pz(self) -> Tensor:
@@ -42,6 +45,8 @@ class Terms:
     @cached_property
     def log_qz(self) -> Tensor:
         """(K, B) log q(z|x)."""
+        if self.noise is not None and isinstance(self.posterior, DiagonalNormal):
+            return self.posterior.noise_log_prob(self.noise)
         return self.posterior.log_prob(self.z)
 
     @cached_property
@@ -79,12 +84,15 @@ class LatentVariableModel(nn.Module, ABC):
         Args:
             x: (B, \*shape).
             num_samples: K.
-            noise: gives the (K, B, L) standard normal numbers behind the samples; torch's generator by default.
+            noise: gives the (K, B, L) standard normal numbers behind the samples; torch's generator by default. With
+                it the posterior's `rsample` must take an argument `noise`, as that of `DiagonalNormal` does.
             posterior: q(z|x) where it is known already.
         """
         q = self.posterior(x) if posterior is None else posterior
         if noise is None:
+            eps = None
             z = q.rsample(torch.Size((num_samples,)))
         else:
-            z = q.rsample(torch.Size((num_samples,)), noise=noise(num_samples, len(x), self.latent_dim))  # type: ignore[call-arg]
-        return Terms(self.decode(z).log_prob(x), z, q, self.prior, self.posterior)
+            eps = noise(num_samples, len(x), self.latent_dim)
+            z = q.rsample(torch.Size((num_samples,)), noise=eps)  # type: ignore[call-arg]
+        return Terms(self.decode(z).log_prob(x), z, q, self.prior, self.posterior, eps)

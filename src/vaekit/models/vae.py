@@ -17,6 +17,8 @@ from vaekit.nn import MLP, OneHot, Standardise
 from vaekit.priors import Prior, StandardNormal
 from vaekit.schema import ColumnStats
 
+LOG_SIGMA_RANGE = (-10.0, 5.0)
+
 
 class VAE(LatentVariableModel):
     r"""p(z) = N(0, I), p(x|z) by a decoder network, q(z|x) = N(mu(x), diag(sigma(x)^2)) by an encoder network.
@@ -53,9 +55,9 @@ class VAE(LatentVariableModel):
         self.prior = prior if prior is not None else StandardNormal(latent_dim)
 
     def posterior(self, x: Tensor) -> DiagonalNormal:
-        """q(z|x), a diagonal normal."""
+        """q(z|x), a diagonal normal; sigma stays within exp(-10) and exp(5), also for rows unlike any in training."""
         mu, log_sigma = _single(self.encoder(self.scaling(x))).chunk(2, -1)
-        return DiagonalNormal(mu, log_sigma)
+        return DiagonalNormal(mu, log_sigma.clamp(*LOG_SIGMA_RANGE))
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z)."""
@@ -125,7 +127,7 @@ def input_scaling(likelihood: Likelihood, stats: ColumnStats) -> nn.Module:
         scaling.scale.copy_((stats.std / (1 + stats.mean)).clamp_min(0.1))
     else:
         scaling.loc.copy_(stats.mean)
-        scaling.scale.copy_(torch.where(stats.std > 0, stats.std, 1.0))
+        scaling.scale.copy_(torch.where(stats.std > 0, stats.std, torch.inf))  # a constant column tells nothing
     return scaling
 
 

@@ -49,6 +49,8 @@ def draw_curves(estimator: LatentEstimator, path: Path) -> str | None:
     save(fig, path)
     held = "held-out" if "validation" in lines else "no held-out"
     kept = f"the weights of epoch {best} were kept" if estimator.best_epoch_ else "no epoch's weights were kept"
+    warm = estimator.get_params(deep=False).get("kl_warmup")
+    kept += f"; up to epoch {warm:g} the training objective has a smaller KL weight" if warm else ""
     return f"Objective by epoch on training and {held} rows, higher is better; {kept}."
 
 

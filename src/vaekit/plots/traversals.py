@@ -38,11 +38,16 @@ def draw_traversals(view: View, path: Path) -> str:
     labels = [f"unit {u}\n{view.importance[u]:.2g}{' nats' if view.is_vae else ''}" for u in units]
     flat = z.reshape(-1, z.shape[-1])
     (_walk_images if view.is_image else _walk_columns)(view, flat, labels, path)
+    which = (
+        "Each active unit"
+        if len(units) == len(view.units)
+        else f"The first {len(units)} of {len(view.units)} active units"
+    )
     matter = "mean KL" if view.is_vae else "variance of the code"
     span = "from -3 to 3" if view.is_vae else "over three standard deviations to each side"
     how = "" if view.is_image else view.choose(_WALKED)[1]
     return (
-        f"Each latent unit moved {span}, the others at the code of the first test row; ordered by {matter} over the "
+        f"{which} moved {span}, the others at the code of the first test row; ordered by {matter} over the "
         f"{view.judged_by} rows, which stands beside it{how}."
     )
 

@@ -42,9 +42,9 @@ class TrainingState:
 
 def save_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: Any = None) -> None:
     """Write tensors as safetensors, whole; the same tensors and metadata give the same bytes."""
-    # One key of metadata only: the order of several is not fixed.
+    # One key of metadata only, as the order of several is not fixed; clones, as safetensors refuses tied weights.
     header = None if metadata is None else {"vaekit": json.dumps(metadata)}
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in sorted(tensors.items())}
     with written_whole(path) as file:
         file.write(safetensors.torch.save(plain, metadata=header))
 

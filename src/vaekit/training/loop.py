@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -148,7 +147,10 @@ def _train(
     if settings.precision == "bfloat16":
         autocast = torch.autocast(device.type, dtype=torch.bfloat16)
     factor = SCHEDULES[settings.schedule]
-    steps = -(-len(rows) // settings.batch_size)
+    sizes = [len(part) for part in torch.arange(len(rows)).split(settings.batch_size)]
+    if len(sizes) > 1 and sizes[-1] == 1:  # batch norm cannot take a single row
+        sizes[-2:] = [sizes[-2] + 1]
+    steps = len(sizes)
     total, warm = settings.epochs * steps, settings.kl_warmup * steps
 
     while state.epoch < settings.epochs and not _out_of_patience(state, settings):
@@ -157,14 +159,14 @@ def _train(
         if first:  # resumed within an epoch: draw its order again, then go on where it stood
             epoch_rng, values = state.tensors["epoch_rng"], list(state.tensors["values"]["mean"].to(device))
             set_rng_state(epoch_rng)
-        order = torch.randperm(len(rows)).to(device)
+        order = torch.randperm(len(rows)).to(device).split(sizes)
         if first:
             set_rng_state(state.tensors["rng"])
         model.train()
         for step in range(first, steps):
             now = state.epoch * steps + step
             learning_rate = settings.learning_rate * factor(now, total)
-            x = rows.take(order[step * settings.batch_size : (step + 1) * settings.batch_size]).to(device)
+            x = rows.take(order[step]).to(device)
             with autocast:
                 mean = run(x, warm_up(now, warm)).mean()
             (-mean).backward()
@@ -189,11 +191,9 @@ def _train(
         if score is None or state.best_score is None or score > state.best_score:
             state.best_score, state.best_epoch = score, state.epoch
             state.tensors["best"] = _snapshot(judged)
-        sizes = torch.full((steps,), float(settings.batch_size), device=device)
-        sizes[-1] = len(rows) - (steps - 1) * settings.batch_size
         record = {
             "epoch": state.epoch,
-            "train": float((torch.stack(values) * sizes).sum() / len(rows)),
+            "train": float((torch.stack(values).cpu() * torch.tensor(sizes)).sum() / len(rows)),
             "validation": score,
             "beta_factor": warm_up(now, warm),
             "learning_rate": learning_rate,
@@ -239,7 +239,7 @@ def _save(
     }
     if averaged is not None:
         state.tensors["average"] = dict(averaged.state_dict())
-    checkpoint.save(copy.copy(state))
+    checkpoint.save(state)
     if checkpoint.stop_requested:
         raise Interrupted(f"Stopped in epoch {state.epoch + 1}; the checkpoint is written.")
 
