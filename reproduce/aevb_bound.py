@@ -160,7 +160,7 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
     result = record(
         __file__,
         args,
-        source="Kingma and Welling (2013), Figure 2: final values read off the plot, +-5 nats",
+        source="Kingma and Welling (2013), Figure 2: final values as recalled, +-5 nats",
         epochs=epochs,
         held_out_rows=HELD_OUT,
         orderings=held,

@@ -56,6 +56,13 @@ def test_numbers_that_cannot_be_used(value, limits, said):
     assert faults.found == [said]
 
 
+@pytest.mark.parametrize(("value", "whole"), [(3, True), (np.int64(3), True), (3.0, False), (np.float32(3), False)])
+def test_a_whole_number_is_one_by_its_type(value, whole):
+    faults = Faults()
+    faults.number("a", value, integer=True)
+    assert (not faults.found) == whole
+
+
 @pytest.mark.parametrize("value", [np.zeros(1), np.arange(3), torch.arange(3), 10**400, {}, object()])
 def test_things_that_are_no_numbers_are_refused_without_a_crash(value):
     faults = Faults()
@@ -66,7 +73,7 @@ def test_things_that_are_no_numbers_are_refused_without_a_crash(value):
 @pytest.mark.parametrize("value", [3, 3.0, np.int64(3), np.float32(3), np.uint8(3), Fraction(3)])
 def test_numbers_of_every_kind_are_accepted(value):
     faults = Faults()
-    faults.number("a", value, low=3, high=3, integer=True)
+    faults.number("a", value, low=3, high=3)
     faults.number("b", None, low=1, optional=True)
     faults.raise_if_any()
 

@@ -293,22 +293,23 @@ def test_columns_without_names_are_numbered():
     [
         ([[0, 1]], False, "int64", "bernoulli", "likelihood: Bernoulli, since every value is 0 or 1"),
         ([[0.0, 0.0]], False, "float64", "bernoulli", "likelihood: Bernoulli, since every value is 0 or 1"),
+        ([[0, 255], [255, 0]], False, "uint8", "bernoulli", "likelihood: Bernoulli, since every value is 0 or 255"),
         (
-            [[0, 255]],
+            [[0, 255], [7, 0]],
             False,
             "uint8",
             "discretised_logistic",
             "likelihood: discretised logistic with 256 levels, since the values are uint8",
         ),
         (
-            [[0, 16]],
+            [[0, 16], [7, 0]],
             True,
             "int64",
             "discretised_logistic",
             "likelihood: discretised logistic with 17 levels, since the rows are images of whole numbers",
         ),
         (
-            [[0, 16]],
+            [[0, 16], [7, 0]],
             False,
             "int64",
             "negative_binomial",

@@ -70,12 +70,19 @@ def test_evaluate_prints_one_json_object(run, capsys):
     ]
     assert set(wanted) <= set(summary) and summary["samples"] == 20 and summary["n"] == 8
     assert summary["bits_per_dim"] is None
-    data = np.genfromtxt(run.parent / "table.csv", delimiter=",", skip_header=1)
-    frame = pl.DataFrame(data, schema=["a", "b", "c"])
+    other = run.parent / "other.csv"
+    frame = pl.DataFrame(np.random.default_rng(1).normal(size=(30, 3)), schema=["a", "b", "c"])
+    frame.write_csv(other)
+    assert main(["evaluate", str(run), str(other), "--samples", "20", "--json"]) == 0
+    scored = json.loads(capsys.readouterr().out)
+    assert scored["n"] == 30
+    assert scored["log_likelihood"] == pytest.approx(vaekit.load(run).score(frame, num_samples=20), rel=1e-5)
+
+
+def test_rows_trained_on_are_not_scored_as_held_out(run, capsys):
     assert main(["evaluate", str(run), str(run.parent / "table.csv"), "--samples", "20", "--json"]) == 0
-    whole = json.loads(capsys.readouterr().out)
-    assert whole["n"] == 80
-    assert whole["log_likelihood"] == pytest.approx(vaekit.load(run).score(frame, num_samples=20), rel=1e-5)
+    out, err = capsys.readouterr()
+    assert json.loads(out)["n"] == 8 and "its test rows alone are scored" in err
 
 
 def test_verbs_write_what_the_estimator_gives(run, tmp_path, capsys):
@@ -140,9 +147,15 @@ def test_wrong_input_is_one_sentence_and_loses_nothing(run, tmp_path, capsys):
     )
     assert complaint(capsys, "evaluate", tmp_path / "NO").startswith(f"There is no RUN at {tmp_path / 'NO'}")
     assert complaint(capsys, "fit", table, "-o", run, "--resume", "--overwrite").startswith("--resume and --overwrite")
-    (tmp_path / "foreign").mkdir()
-    (tmp_path / "foreign" / "thesis.tex").write_text("x")
-    assert "not replaced" in complaint(capsys, "fit", table, "-o", tmp_path / "foreign", "--overwrite")
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.tex").write_text("x")
+    assert complaint(capsys, "fit", table, "-o", foreign, "--overwrite").startswith(f"{foreign} is not a RUN of vaekit")
+    shutil.copytree(run, tmp_path / "mixed")
+    (tmp_path / "mixed" / "thesis.tex").write_text("x")
+    assert complaint(capsys, "fit", table, "-o", tmp_path / "mixed", "--overwrite") == (
+        f"{tmp_path / 'mixed'} holds 'thesis.tex', which is no part of a RUN, so it is not replaced."
+    )
     holes = tmp_path / "holes.csv"
     holes.write_text("a,b\n" + "1.5,2\n" * 20 + "2.5,\n" + "3.5,1\n" * 20)
     assert "NaN in column 'b'" in complaint(capsys, "fit", holes, "-o", run, "--overwrite", "--seed", 1)
@@ -178,9 +191,10 @@ def test_overwrite_replaces(run, tmp_path):
 def test_a_diverged_fit_keeps_a_run_that_can_be_used(run, tmp_path, capsys):
     table = run.parent / "table.csv"
     out = tmp_path / "BAD"
-    assert "no longer a finite number" in complaint(
-        capsys, "fit", table, "-o", out, "--set", "learning_rate=1e30", *QUICK
-    )
+    bad = [table, "-o", out, "--set", "learning_rate=1e30", *QUICK]
+    assert "no longer a finite number" in complaint(capsys, "fit", *bad)
+    assert f"{out} cannot go on: The objective was no longer" in complaint(capsys, "fit", *bad, "--resume")
+    assert not (out / "report.md").exists()
     assert main(["evaluate", str(out), "--json"]) == 0
 
 

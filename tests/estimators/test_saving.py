@@ -68,7 +68,7 @@ def test_own_networks_are_given_again(tmp_path):
         vaekit.load(tmp_path)
     loaded = vaekit.load(tmp_path, encoder=encoder, decoder=decoder)
     assert np.array_equal(loaded.transform(X), fitted.transform(X))
-    with pytest.raises(RunError, match="its parts do not fit together"):
+    with pytest.raises(OptionError, match="The networks given do not fit the weights in"):
         vaekit.load(tmp_path, encoder=nn.Sequential(nn.Flatten(), nn.Linear(18, 9)), decoder=decoder)
 
 
