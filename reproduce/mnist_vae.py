@@ -3,7 +3,7 @@
     python reproduce/mnist_vae.py               # 25 minutes of one core to train, then about as much to score
     python reproduce/mnist_vae.py --quick
 
-Runs `vaekit fit mnist` with the settings below, which can be stopped and started again, then `vaekit evaluate` with 5,000
+Runs `vaekit fit mnist` with the settings below, which can be stopped and resumed, then `vaekit evaluate` with 5,000
 importance samples on the 10,000 test images, once. 1,200 of the 60,000 training images choose the epoch. Beside it: the
 -86.76 of Burda et al. (2016, table 1) for a VAE with one stochastic layer of 50 units, trained for 3,280 epochs.
 """
