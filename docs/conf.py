@@ -16,7 +16,6 @@ version = release = installed_version("vaekit")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
-suppress_warnings = ["toc.not_readable"]  # index.md lists every page, in order; those not yet written are left out
 
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3

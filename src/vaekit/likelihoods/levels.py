@@ -60,7 +60,7 @@ class CategoricalCodes(Likelihood):
         return torch.zeros(self.num_params, *self.shape)
 
     def log_frequencies(self, x: Tensor) -> Tensor:
-        """Logarithms of how often each code occurs in the rows, half a count added: raw parameters (C, *shape)."""
+        """Logarithms of how often each code occurs in the rows, half a count added, as raw parameters."""
         counts = torch.stack([(x == code).sum(0) for code in range(self.num_params)]).float()
         return torch.log(counts + 0.5)
 

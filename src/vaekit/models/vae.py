@@ -55,9 +55,11 @@ class VAE(LatentVariableModel):
         self.prior = prior if prior is not None else StandardNormal(latent_dim)
 
     def posterior(self, x: Tensor) -> DiagonalNormal:
-        """q(z|x), a diagonal normal; sigma stays within exp(-10) and exp(5), also for rows unlike any in training."""
+        """q(z|x), a diagonal normal; outside training sigma stays within exp(-10) and exp(5), whatever the row."""
         mu, log_sigma = _single(self.encoder(self.scaling(x))).chunk(2, -1)
-        return DiagonalNormal(mu, log_sigma.clamp(*LOG_SIGMA_RANGE))
+        if not self.training:  # in training a wild sigma shows in the objective
+            log_sigma = log_sigma.clamp(*LOG_SIGMA_RANGE)
+        return DiagonalNormal(mu, log_sigma)
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z)."""
