@@ -102,6 +102,19 @@ def test_verbs_write_what_the_estimator_gives(run, tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_output_is_checked_before_the_work_and_never_replaces_the_data(run, tmp_path, capsys):
+    table = run.parent / "table.csv"
+    before = table.read_bytes()
+    assert (
+        complaint(capsys, "encode", run, table, "-o", table) == f"{str(table)!r} holds the data; write to another file."
+    )
+    assert complaint(capsys, "score", run, table, "-o", tmp_path / "no" / "s.csv").endswith(
+        f"{str(tmp_path / 'no')!r}."
+    )
+    assert complaint(capsys, "sample", run, "-o", tmp_path / "x.txt").endswith("end it in .csv .parquet .npy .npz.")
+    assert table.read_bytes() == before and not list(tmp_path.iterdir())
+
+
 def test_info_and_data(run, capsys):
     assert main(["info", str(run), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)

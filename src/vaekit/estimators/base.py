@@ -152,6 +152,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             self._configure(rows.stats())
             with isolated_rng(seed):
                 self.model_ = self._build(self._prepare(rows, training=True).stats()).to(device)
+        self.fitted_.pop("stopped", None)  # of an earlier fit that a warm start goes on from
         self._check_values(rows)
         held_out = None
         if validation_data is not None:

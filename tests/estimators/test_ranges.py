@@ -1,0 +1,70 @@
+"""What an estimator refuses, or brings into range, so that no number is silently another."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vaekit import VAE
+from vaekit.errors import DataError, OptionError
+
+SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
+RNG = np.random.default_rng(0)
+
+
+def test_a_warm_start_keeps_its_network():
+    X = RNG.normal(size=(40, 3))
+    vae = VAE(**SMALL, warm_start=True).fit(X).set_params(latent_dim=3)
+    with pytest.raises(OptionError, match="warm_start goes on with the network as it was"):
+        vae.fit(X)
+    images = RNG.integers(0, 9, (40, 4, 4), dtype=np.uint8)
+    fitted = VAE(**SMALL, warm_start=True).fit(images)
+    assert fitted.fit(images.reshape(40, -1)).sample(2, 0).shape == (2, 4, 4)
+
+
+@pytest.mark.parametrize("column", [1e9 + RNG.normal(size=40), 1e39 * RNG.normal(size=40)])
+def test_values_that_32_bits_cannot_tell_apart(column):
+    frame = pd.DataFrame({"a": RNG.normal(size=40), "b": column})
+    with pytest.raises(
+        DataError, match="The values in column 'b' are too large beside their spread for 32-bit numbers"
+    ):
+        VAE(**SMALL).fit(frame)
+
+
+def test_two_values_are_drawn_as_two_values():
+    X = 255 * RNG.integers(0, 2, (60, 5), dtype=np.uint8)
+    vae = VAE(**SMALL).fit(X)
+    assert vae.likelihood_ == "bernoulli" and set(np.unique(vae.sample(50, 0))) == {0, 255}
+    binary = VAE(**SMALL).fit(X // 255)
+    np.testing.assert_allclose(vae.score(X), binary.score(X // 255), atol=0.5)
+
+
+def test_draws_stay_within_an_integer_type():
+    X = RNG.integers(0, 3, (60, 4), dtype=np.uint8)
+    sample = VAE(**SMALL, likelihood="gaussian").fit(X).sample(500, 0)
+    assert sample.dtype == np.uint8 and sample.max() < 20  # -1 would have become 255
+    frame = pd.DataFrame({"n": X[:, 0], "x": RNG.normal(size=60)})
+    assert VAE(**SMALL).fit(frame).sample(200, 0).dtypes.equals(frame.dtypes)
+
+
+def test_rows_unlike_any_in_training_have_a_finite_score():
+    X = RNG.normal(size=(60, 3))
+    far = X.copy()
+    far[:, 1] = 1e4
+    scores = VAE(**SMALL).fit(X).score_samples(far)
+    assert np.isfinite(scores).all() and (scores < -1e4).all()
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5])
+def test_numbers_of_draws(n):
+    vae = VAE(**SMALL).fit(RNG.normal(size=(40, 3)))
+    with pytest.raises(OptionError, match="must be a whole number of at least 1"):
+        vae.sample(n)
+    with pytest.raises(OptionError, match="must be a whole number of at least 1"):
+        vae.score_samples(RNG.normal(size=(4, 3)), n)
+
+
+def test_seeds_and_index():
+    X = pd.DataFrame(RNG.normal(size=(40, 2)), columns=["a", "b"], index=range(100, 140))
+    with pytest.raises(OptionError, match=r"random_state=-1 must be a whole number of at least 0"):
+        VAE(**{**SMALL, "random_state": -1}).fit(X)
+    assert VAE(**SMALL).fit(X).reconstruct(X).index.equals(X.index)
