@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, load
+    from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, PixelCNN, load
     from vaekit.schema import Graph
 
 _HOMES = {
     "Autoencoder": "vaekit.estimators",
     "GAE": "vaekit.estimators",
     "Graph": "vaekit.schema",
+    "PixelCNN": "vaekit.estimators",
     "VAE": "vaekit.estimators",
     "VGAE": "vaekit.estimators",
     "load": "vaekit.estimators",
 }
 
-__all__ = ["GAE", "VAE", "VGAE", "Autoencoder", "Graph", "__version__", "load"]
+__all__ = ["GAE", "VAE", "VGAE", "Autoencoder", "Graph", "PixelCNN", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:

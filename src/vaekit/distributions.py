@@ -71,6 +71,10 @@ class DiagonalNormal(Distribution):
         """Log-density at mu + sigma * noise; exact also where mu is so large that the sum rounds the noise away."""
         return -0.5 * (noise.square().sum(-1) + noise.shape[-1] * _LOG_2PI) - self.log_sigma.sum(-1)
 
+    def detach(self) -> DiagonalNormal:
+        """The same distribution, whose parameters pass no gradient on."""
+        return DiagonalNormal(self.mu.detach(), self.log_sigma.detach())
+
     def entropy(self) -> Tensor:
         """Differential entropy in nats."""
         return self.log_sigma.sum(-1) + 0.5 * self.mu.shape[-1] * (1 + _LOG_2PI)
@@ -81,6 +85,49 @@ class DiagonalNormal(Distribution):
         Kingma and Welling (2013), appendix B.
         """
         return _KLUnits.apply(self.mu, self.log_sigma)  # type: ignore[no-any-return]
+
+
+class DiagonalMixture(Distribution):
+    r"""Mixture of C normal vectors with independent units.
+
+    Squared distances are taken as matrix products, in float64, so that what cancels leaves no trace.
+
+    Args:
+        logits: (C,) of the weights.
+        mu: (C, L) means.
+        log_sigma: (C, L) logarithms of the standard deviations.
+
+    >>> p = DiagonalMixture(torch.zeros(2), torch.tensor([[-1.0], [1.0]]), torch.zeros(2, 1))
+    >>> round(float(p.log_prob(torch.zeros(1)).exp()), 4)
+    0.242
+    """
+
+    arg_constraints = {}  # noqa: RUF012  # pyright: ignore[reportAssignmentType]
+    support = constraints.real_vector  # pyright: ignore[reportAssignmentType]
+
+    def __init__(self, logits: Tensor, mu: Tensor, log_sigma: Tensor) -> None:
+        self.logits, self.mu, self.log_sigma = logits, mu, log_sigma
+        super().__init__(torch.Size(), mu.shape[-1:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """(L,) mean."""
+        return torch.softmax(self.logits, 0) @ self.mu
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """(..., L) samples."""
+        with torch.no_grad():
+            shape = torch.Size(sample_shape)
+            chosen = torch.multinomial(torch.softmax(self.logits, 0), max(1, shape.numel()), replacement=True)
+            return DiagonalNormal(self.mu[chosen], self.log_sigma[chosen]).rsample()[: shape.numel()].view(*shape, -1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density in nats."""
+        z, mu, log_sigma = (part.double() for part in (value.reshape(-1, value.shape[-1]), self.mu, self.log_sigma))
+        precision = (-2 * log_sigma).exp()
+        distance = z.square() @ precision.T - 2 * (z @ (precision * mu).T) + (precision * mu.square()).sum(1)
+        constant = torch.log_softmax(self.logits.double(), 0) - log_sigma.sum(1) - 0.5 * mu.shape[1] * _LOG_2PI
+        return torch.logsumexp(constant - 0.5 * distance, -1).view(value.shape[:-1]).to(value.dtype)
 
 
 class _KLUnits(torch.autograd.Function):

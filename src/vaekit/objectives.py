@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor
 
+from vaekit.distributions import DiagonalNormal
 from vaekit.errors import OptionError
 from vaekit.models.base import Terms
 from vaekit.pairs import RandomGraph
@@ -60,8 +61,84 @@ def importance_weighted(terms: Terms, *, beta: float = 1.0) -> Tensor:
     Returns:
         (B,) values.
     """
-    log_weights = terms.log_px + beta * (terms.log_pz - terms.log_qz)
+    return _bound(terms.log_px + beta * (terms.log_pz - terms.log_qz))
+
+
+def sticking_the_landing(terms: Terms, *, beta: float = 1.0) -> Tensor:
+    r"""The importance-weighted bound, by the path derivative alone (Roeder et al. 2017, section 3).
+
+    The parameters of q in log q(z|x) pass no gradient on: what they would add has mean zero for K = 1, and is noise at
+    the optimum. For K > 1 the gradient is biased (Tucker et al. 2019, section 4).
+
+    Args, returns: as `importance_weighted`.
+
+    Raises:
+        OptionError: the posterior is not one diagonal normal for each example.
+    """
+    return _bound(_path_log_weights(terms, beta))
+
+
+def doubly_reparameterised(terms: Terms, *, beta: float = 1.0) -> Tensor:
+    r"""The importance-weighted bound with the doubly reparameterised gradient (Tucker et al. 2019, eq. 8).
+
+    .. math:: \nabla_\phi = E\Big[\sum_k \tilde w_k^2\, \frac{\partial \log w_k}{\partial z_k}
+              \frac{\partial z_k}{\partial \phi}\Big], \qquad \tilde w_k = w_k / \sum_j w_j
+
+    for the recognition network; the usual one, weighted by \tilde w, for the rest. Unbiased for every K, with less
+    variance. It hooks the gradient of `terms.z`, so it is called once on a record.
+
+    Args, returns: as `importance_weighted`.
+
+    Raises:
+        OptionError: the posterior is not one diagonal normal for each example.
+    """
+    log_weights = _path_log_weights(terms, beta)
+    weights = torch.softmax(log_weights.detach(), 0)
+    if terms.z.requires_grad:
+        terms.z.register_hook(lambda gradient: gradient * weights.unsqueeze(-1))
+    surrogate = (weights * log_weights).sum(0)
+    return surrogate + (_bound(log_weights) - surrogate).detach()
+
+
+def _bound(log_weights: Tensor) -> Tensor:
     return torch.logsumexp(log_weights, 0) - math.log(log_weights.shape[0])
+
+
+def _path_log_weights(terms: Terms, beta: float) -> Tensor:
+    """(K, B) log weights, in which z alone passes the gradient on to q's parameters."""
+    q = terms.posterior
+    if not isinstance(q, DiagonalNormal) or q.batch_shape != terms.z.shape[1:-1]:
+        raise OptionError("objective='dreg' and 'stl' need a posterior of one diagonal normal, which a ladder has not.")
+    return terms.log_px + beta * (terms.log_pz - q.detach().log_prob(terms.z))
+
+
+def total_correlation(terms: Terms, n: int, *, beta: float = 1.0, weight: float = 1.0) -> Tensor:
+    r"""The objective of the beta-TCVAE, by minibatch-weighted sampling (Chen et al. 2018, eqs. 2 and S5).
+
+    .. math:: \log p(x|z) - [\log q(z|x) - \log q(z)] - \beta\, [\log q(z) - \sum_l \log q(z_l)]
+              - [\sum_l \log q(z_l) - \log p(z)]
+
+    in expectation: the mutual information of x and z, the total correlation of z and how far each unit is from its
+    prior, where q(z) is the mean of q(z|x) over the data. With beta = 1 it is estimator A of the ELBO.
+
+    Args:
+        terms: the batch's terms, of a diagonal normal posterior.
+        n: rows of the data set.
+        beta: weight of the total correlation.
+        weight: of all three, during warm-up.
+
+    Returns:
+        (B,) values.
+    """
+    q = terms.posterior
+    if not isinstance(q, DiagonalNormal) or q.batch_shape != terms.z.shape[1:-1]:
+        raise OptionError("objective='tc' needs a posterior of one diagonal normal, which a ladder has not.")
+    scale = math.log(n * len(q.mu))
+    pairs = torch.distributions.Normal(q.mu, q.stddev, validate_args=False).log_prob(terms.z.unsqueeze(-2))
+    log_qz = torch.logsumexp(pairs.sum(-1), -1) - scale  # (K, B) from (K, B, B)
+    log_units = (torch.logsumexp(pairs, -2) - scale).sum(-1)
+    divergence = terms.log_qz - terms.log_pz + (beta - 1) * (log_qz - log_units)
+    return (terms.log_px - weight * divergence).mean(0)
 
 
 def reweighted(terms: Terms, *, beta: float = 1.0) -> Tensor:

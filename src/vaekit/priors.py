@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.distributions import DiagonalNormal
+from vaekit.distributions import DiagonalMixture, DiagonalNormal
+from vaekit.errors import MissingDependencyError
 
 
 class Prior(nn.Module, ABC):
@@ -47,3 +48,87 @@ class StandardNormal(Prior):
     def kl_units(self, posterior: Distribution) -> Tensor | None:
         """Closed form for a diagonal normal posterior (Kingma and Welling 2013, appendix B)."""
         return posterior.kl_units() if isinstance(posterior, DiagonalNormal) else None
+
+
+class GaussianMixture(Prior):
+    """A mixture of normal distributions with diagonal covariances, all learned.
+
+    Args:
+        latent_dim: L.
+        components: C.
+
+    >>> GaussianMixture(3, 10)().sample((5,)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(self, latent_dim: int, components: int = 10) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.logits = nn.Parameter(torch.zeros(components))
+        self.mu = nn.Parameter(torch.randn(components, latent_dim))
+        self.log_sigma = nn.Parameter(torch.zeros(components, latent_dim))
+
+    def forward(self, encoder: Callable[[Tensor], Distribution] | None = None) -> DiagonalMixture:
+        """p(z) = sum_c w_c N(mu_c, diag(sigma_c^2))."""
+        return DiagonalMixture(self.logits, self.mu, self.log_sigma)
+
+
+class VampPrior(Prior):
+    r"""A mixture of the posteriors of learned pseudo-inputs (Tomczak and Welling 2018, eq. 9).
+
+    .. math:: p(z) = \sum_c w_c\, q(z \mid u_c)
+
+    with the weights learned too. Training moves the pseudo-inputs; they start at rows of the data.
+
+    Args:
+        latent_dim: L.
+        pseudo_inputs: (C, \*shape) rows as the encoder takes them.
+
+    >>> prior = VampPrior(2, torch.zeros(4, 6))
+    >>> prior(lambda u: DiagonalNormal(u[:, :2], u[:, 2:4])).sample().shape
+    torch.Size([2])
+    """
+
+    def __init__(self, latent_dim: int, pseudo_inputs: Tensor) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.logits = nn.Parameter(torch.zeros(len(pseudo_inputs)))
+        self.pseudo_inputs = nn.Parameter(pseudo_inputs.float().clone())
+
+    def forward(self, encoder: Callable[[Tensor], Distribution] | None = None) -> DiagonalMixture:
+        """The mixture of the posteriors that `encoder` gives for the pseudo-inputs, diagonal normal ones."""
+        if encoder is None:
+            raise TypeError("A VampPrior is made of posteriors: call it with the model's encoder.")
+        q = encoder(self.pseudo_inputs)
+        if not isinstance(q, DiagonalNormal):
+            raise TypeError("A VampPrior needs diagonal normal posteriors.")
+        return DiagonalMixture(self.logits, q.mu, q.log_sigma)
+
+
+class FlowPrior(Prior):
+    """A normalising flow on a standard normal: rational-quadratic spline couplings by zuko (extra `flows`).
+
+    Durkan et al. (2019), Neural spline flows; the transformations are autoregressive over the units, so a density takes
+    one pass and a sample L of them.
+
+    Args:
+        latent_dim: L.
+        transforms: number of transformations.
+        hidden: widths of the networks in them.
+    """
+
+    def __init__(self, latent_dim: int, transforms: int = 2, hidden: Sequence[int] = (128, 128)) -> None:
+        super().__init__()
+        try:
+            import zuko
+        except ImportError as error:
+            raise MissingDependencyError("prior='flow' needs zuko: pip install 'vaekit[flows]'.") from error
+        self.latent_dim = latent_dim
+        self.flow = zuko.flows.NSF(latent_dim, transforms=transforms, hidden_features=tuple(hidden))
+
+    def forward(self, encoder: Callable[[Tensor], Distribution] | None = None) -> Distribution:
+        """p(z) by the change of variables."""
+        return self.flow()
+
+
+PRIORS = ("normal", "mixture", "vamp", "flow")

@@ -29,7 +29,8 @@ def test_all_faults_of_the_options_in_one_message(iris):
     assert said(OptionError, lambda: vae.fit(iris)) == (
         "latent_dim=0 must be a whole number of at least 1. epochs=1.5 must be a whole number of at least 1. "
         "learning_rate=-1 must be a number above 0. likelihood='gausian' is not one of 'auto', 'bernoulli', 'binomial', "
-        "'gaussian', 'heteroscedastic', 'poisson', 'negative_binomial', 'categorical', 'discretised_logistic' "
+        "'gaussian', 'heteroscedastic', 'poisson', 'negative_binomial', 'categorical', 'discretised_logistic', "
+        "'logistic_mixture' "
         "(did you mean 'gaussian'?)."
     )
     assert not hasattr(vae, "n_features_in_")
@@ -40,7 +41,10 @@ def test_all_faults_of_the_options_in_one_message(iris):
     [
         ({"hidden": 512}, "hidden=512 must be a tuple of layer widths, such as (512,)."),
         ({"validation_fraction": 1.0}, "validation_fraction=1.0 must be a number above 0 and below 1, or None."),
-        ({"free_bits": 0.1, "objective": "iwae"}, "free_bits=0.1 needs objective='elbo' and kl='analytic'."),
+        (
+            {"free_bits": 0.1, "objective": "iwae"},
+            "free_bits=0.1 needs objective='elbo' and a KL in closed form: prior='normal' and not kl='monte_carlo'.",
+        ),
         ({"device": "cuda:99"}, "device='cuda:99' asks for a GPU, but torch finds none; use device='auto' or 'cpu'."),
         ({"device": "gpu"}, "device='gpu' is not 'auto', 'cpu', 'cuda' or another device of torch."),
         ({"encoder": "mlp"}, "encoder='mlp' must be a torch.nn.Module, or None."),
@@ -84,7 +88,9 @@ def test_rows_and_columns(iris):
     assert said(DataError, lambda: fitted.transform(np.zeros((2, 8, 2), dtype=np.uint8))) == (
         "X has rows of shape (8, 2), but VAE was fitted on rows of shape (4, 4)."
     )
-    assert said(DataError, lambda: vae.inverse_transform(np.zeros((1, 3)))) == ("Z has 3 columns, but latent_dim is 2.")
+    assert said(DataError, lambda: vae.inverse_transform(np.zeros((1, 3)))) == (
+        "Z has 3 columns, but the code has 2 units."
+    )
 
 
 def test_values_outside_the_support(iris):

@@ -11,7 +11,8 @@ from vaekit.data.rows import Rows
 from vaekit.errors import OptionError
 from vaekit.likelihoods import LIKELIHOODS
 from vaekit.models import VAE, Autoencoder
-from vaekit.models.vae import MeanEncoder, build_networks, dry_run, input_scaling
+from vaekit.models.building import Architecture, build_networks, dry_run, input_scaling
+from vaekit.models.vae import MeanEncoder
 from vaekit.nn import MLP, Standardise
 from vaekit.objectives import elbo
 
@@ -98,7 +99,12 @@ def own(encoder=None, decoder=None, kind="heteroscedastic"):
     likelihood = LIKELIHOODS[kind].from_stats(stats)
     scaling = input_scaling(likelihood, stats)
     return build_networks(
-        likelihood, stats, scaling, 2, hidden=(4,), activation="tanh", encoder=encoder, decoder=decoder
+        likelihood,
+        stats,
+        scaling,
+        Architecture(latent_dim=2, hidden=(4,), activation="tanh"),
+        encoder=encoder,
+        decoder=decoder,
     )
 
 

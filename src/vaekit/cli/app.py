@@ -49,7 +49,10 @@ def fit(
     data: Data,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="RUN", help="Folder for the RUN.")],
     model: Annotated[
-        str | None, typer.Option(help="vae or autoencoder; of a graph vgae or gae.", show_default="vae, or vgae")
+        str | None,
+        typer.Option(
+            help="vae, autoencoder or, of images, pixelcnn; of a graph vgae or gae.", show_default="vae, or vgae"
+        ),
     ] = None,
     kind: Kind = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data, at most.")] = None,

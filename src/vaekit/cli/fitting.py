@@ -13,7 +13,7 @@ from typing import Any
 
 from vaekit.cli.split import SplitData, split_data
 from vaekit.errors import Faults, OptionError, RunError, TrainingError, WriteError, did_you_mean
-from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, load
+from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, PixelCNN, load
 from vaekit.estimators.options import check_options, plain_params, settable
 from vaekit.estimators.trained import TrainedEstimator
 from vaekit.files import make_folder
@@ -36,7 +36,13 @@ from vaekit.runs import (
 from vaekit.training.checkpoint import Checkpoint, TrainingState, stop_on_signal
 from vaekit.training.loop import Interrupted
 
-MODELS: dict[str, type[TrainedEstimator]] = {"autoencoder": Autoencoder, "gae": GAE, "vae": VAE, "vgae": VGAE}
+MODELS: dict[str, type[TrainedEstimator]] = {
+    "autoencoder": Autoencoder,
+    "gae": GAE,
+    "pixelcnn": PixelCNN,
+    "vae": VAE,
+    "vgae": VGAE,
+}
 GRAPH_MODELS = ("gae", "vgae")
 _UNSEEN = ("verbose", "device")  # parameters that do not belong to what is computed
 

@@ -13,7 +13,7 @@ import scipy.sparse
 
 from vaekit.data.split import split_rows
 from vaekit.errors import DataError, OptionError
-from vaekit.estimators.base import LatentEstimator
+from vaekit.estimators.base import RowEstimator
 from vaekit.plots import draw_all
 from vaekit.report import write_report
 from vaekit.schema import Dataset
@@ -58,17 +58,17 @@ class RowData:
 
     def check_model(self, estimator: Any) -> None:
         """Raise OptionError where the model is not one of rows."""
-        if not isinstance(estimator, LatentEstimator):
+        if not isinstance(estimator, RowEstimator):
             kind = f"{self.record['kind']} data"
             raise OptionError(
                 f"A {type(estimator).__name__} takes a graph, but {self.record['source']!r} holds {kind}."
             )
 
-    def check_test(self, estimator: LatentEstimator) -> None:
+    def check_test(self, estimator: RowEstimator) -> None:
         """Raise DataError where the test rows cannot be scored."""
         estimator._read(self.X_test)
 
-    def fit(self, estimator: LatentEstimator, checkpoint: Checkpoint, place: Callable[[], object]) -> None:
+    def fit(self, estimator: RowEstimator, checkpoint: Checkpoint, place: Callable[[], object]) -> None:
         """Train on the training rows."""
         estimator._fit(self.X_train, checkpoint=checkpoint, before_training=place)
 
@@ -76,7 +76,7 @@ class RowData:
         """Scores of the test rows."""
         return estimator.evaluate(self.X_test, num_samples=samples or REPORT_SAMPLES)
 
-    def draw(self, estimator: LatentEstimator, folder: Path) -> list[tuple[str, str]]:
+    def draw(self, estimator: Any, folder: Path) -> list[tuple[str, str]]:
         """Draw the pictures; file name and caption of each."""
         return draw_all(estimator, self.X_train, self.X_test, self.y_test, folder, label_names=self.label_names)
 

@@ -18,7 +18,7 @@ from vaekit.cli.split import split_data
 from vaekit.data.datasets import dataset_info, dataset_names
 from vaekit.data.sources import read
 from vaekit.errors import OptionError, RunError
-from vaekit.estimators import Autoencoder, load
+from vaekit.estimators import Autoencoder, PixelCNN, load
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.runs import REPORT, WEIGHTS, read_config, read_metrics
 from vaekit.schema import Dataset
@@ -119,6 +119,7 @@ def encode_data(run: Path, source: str, output: Path, *, kind: str | None, devic
     """Write codes; see `vaekit encode --help`."""
     check_output(output, source)
     estimator = load(run, device=device)
+    _check_codes(run, estimator)
     if isinstance(estimator, GraphEstimator):
         encode_graph(estimator, read(source, kind or "graph"), output)
         return
@@ -130,6 +131,7 @@ def reconstruct_data(run: Path, source: str, output: Path, *, kind: str | None, 
     """Write reconstructions; see `vaekit reconstruct --help`."""
     check_output(output, source)
     estimator = _row_model(run, device, "reconstruct")
+    _check_codes(run, estimator)
     Z = [estimator.transform(X) for X in _parts(read(source, kind or _kind(run)))]
     write_rows(estimator.inverse_transform(np.concatenate(Z)), output)
 
@@ -142,6 +144,10 @@ def score_data(run: Path, source: str, output: Path, *, samples: int, kind: str 
     if isinstance(estimator, Autoencoder):
         errors = np.concatenate([-estimator.score_samples(X) for X in parts])
         write_rows(errors[:, None], output, ["mean_squared_error"])
+        return
+    if isinstance(estimator, PixelCNN):
+        exact = np.concatenate([estimator.score_samples(X) for X in parts])
+        write_rows(exact[:, None], output, ["log_likelihood"])
         return
     scored = [estimator._scores(X, samples)[1] for X in parts]
     columns = [np.concatenate([getattr(s, name) for s in scored]) for name in ("log_likelihood", "elbo")]
@@ -177,6 +183,11 @@ def _row_model(run: Path, device: str, verb: str) -> Any:
     if isinstance(estimator, GraphEstimator):
         raise OptionError(f"{run} holds a graph model, which has no rows to {verb}; see 'vaekit links' and 'evaluate'.")
     return estimator
+
+
+def _check_codes(run: Path, estimator: Any) -> None:
+    if isinstance(estimator, PixelCNN):
+        raise OptionError(f"{run} holds a PixelCNN, which has no latent code; fit a vae to encode and reconstruct.")
 
 
 def _refuse_graph(data: Dataset, source: str) -> None:

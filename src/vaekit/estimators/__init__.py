@@ -2,7 +2,8 @@
 
 from vaekit.estimators.autoencoder import Autoencoder
 from vaekit.estimators.loading import load
+from vaekit.estimators.pixelcnn import PixelCNN
 from vaekit.estimators.vae import VAE
 from vaekit.estimators.vgae import GAE, VGAE
 
-__all__ = ["GAE", "VAE", "VGAE", "Autoencoder", "load"]
+__all__ = ["GAE", "VAE", "VGAE", "Autoencoder", "PixelCNN", "load"]

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from vaekit.data.rows import Rows
-from vaekit.estimators.base import LatentEstimator
+from vaekit.estimators.latent import LatentEstimator
 from vaekit.evaluation.likelihood import mean_and_se
 from vaekit.models import Autoencoder as Model
-from vaekit.models.vae import Headed, MeanEncoder, dry_run
+from vaekit.models.building import Headed, dry_run
+from vaekit.models.vae import MeanEncoder
 from vaekit.nn import MLP, Standardise
 from vaekit.schema import ColumnStats
 
@@ -110,7 +111,7 @@ class Autoencoder(LatentEstimator):
     def _prepare(self, rows: Rows, *, training: bool) -> Rows:
         return rows
 
-    def _build(self, stats: ColumnStats) -> Model:
+    def _build(self, stats: ColumnStats, rows: Rows | None) -> Model:
         shape = self.schema_.shape
         scale = torch.where(stats.std > 0, stats.std, 1.0)
         if self.schema_.is_image:  # one spread for all pixels, so that an image keeps its contrasts
@@ -130,7 +131,7 @@ class Autoencoder(LatentEstimator):
             decoder = MLP(self.latent_dim, tuple(reversed(self.hidden)), size, self.activation)
         return Model(encoder, decoder, scaling, self.latent_dim)
 
-    def _value(self, model: Model) -> Callable[[Tensor, float], Tensor]:
+    def _value(self, model: Model, n: int) -> Callable[[Tensor, float], Tensor]:
         return lambda x, factor: -model.errors(x)
 
     def _held_out_score(self, rows: Rows) -> Callable[[Model], float]:

@@ -10,23 +10,30 @@ from torch import nn
 from vaekit.errors import OptionError, RunError
 from vaekit.estimators.autoencoder import Autoencoder
 from vaekit.estimators.options import check_device
+from vaekit.estimators.pixelcnn import PixelCNN
 from vaekit.estimators.trained import TrainedEstimator
 from vaekit.estimators.vae import VAE
 from vaekit.estimators.vgae import GAE, VGAE
 from vaekit.runs import CONFIG, read_model
 
-ESTIMATORS: dict[str, type[TrainedEstimator]] = {kind.__name__: kind for kind in (Autoencoder, GAE, VAE, VGAE)}
+ESTIMATORS: dict[str, type[TrainedEstimator]] = {
+    kind.__name__: kind for kind in (Autoencoder, GAE, PixelCNN, VAE, VGAE)
+}
 
 
 def load(
-    path: str | Path, device: str = "auto", encoder: nn.Module | None = None, decoder: nn.Module | None = None
+    path: str | Path,
+    device: str = "auto",
+    encoder: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+    prior: nn.Module | None = None,
 ) -> Any:
     """Read a fitted estimator from a folder written by `save` or by `vaekit fit`.
 
     Args:
         path: the folder.
         device: where its network is to lie.
-        encoder, decoder: the own networks it was fitted with, if any; only their weights are in the file.
+        encoder, decoder, prior: the own modules it was fitted with, if any; only their weights are in the file.
 
     Returns:
         The estimator, fitted.
@@ -40,7 +47,7 @@ def load(
     name, params = config["model"], dict(config["params"])
     if name not in ESTIMATORS:
         raise RunError(f"{Path(path) / CONFIG} names a model {name!r} that this vaekit does not have.")
-    for part, given in (("encoder", encoder), ("decoder", decoder)):
+    for part, given in (("encoder", encoder), ("decoder", decoder), ("prior", prior)):
         own = params.get(part) if isinstance(params.get(part), dict) else None  # a graph model's decoder is a name
         if own is not None and given is None:
             raise OptionError(
@@ -49,7 +56,7 @@ def load(
             )
         if own is None and given is not None:
             raise OptionError(f"{path} was not fitted with its own {part}; load it without {part}=.")
-        if own is not None or (params.get(part) is None and part in params):
+        if own is not None:
             params[part] = given
     params["device"] = device
     params = {key: tuple(value) if isinstance(value, list) else value for key, value in params.items()}
@@ -57,7 +64,7 @@ def load(
         estimator = ESTIMATORS[name](**params)
         estimator._restore(config, tensors, history)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-        if encoder is not None or decoder is not None:
+        if any(part is not None for part in (encoder, decoder, prior)):
             raise OptionError(f"The networks given do not fit the weights in {path}: {error}") from error
         raise RunError(f"{path} is damaged: its parts do not fit together ({error}).") from error
     return estimator

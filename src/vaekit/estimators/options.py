@@ -14,6 +14,7 @@ from vaekit.errors import Faults
 from vaekit.likelihoods import LIKELIHOODS
 from vaekit.models.graph import DECODERS
 from vaekit.nn import ACTIVATIONS
+from vaekit.priors import PRIORS, Prior
 from vaekit.training.schedules import SCHEDULES
 
 
@@ -21,12 +22,17 @@ def check_options(estimator: BaseEstimator) -> None:
     """Raise one OptionError that names every fault of the estimator's parameters."""
     params = estimator.get_params(deep=False)
     faults = Faults()
-    _check_network(faults, params)
+    if "latent_dim" in params:
+        _check_network(faults, params)
     _check_training(faults, params)
     if "batch_size" in params:
         _check_rows(faults, params)
     if "likelihood" in params:
+        _check_density(faults, params)
+    if "prior" in params:
         _check_probabilistic(faults, params)
+    if "kernel_size" in params:
+        _check_masked(faults, params["layers"], params["channels"], params["kernel_size"])
     if "use_features" in params:
         _check_graph(faults, params)
     faults.raise_if_any()
@@ -98,19 +104,56 @@ def _check_graph(faults: Faults, params: dict[str, Any]) -> None:
         faults.number("samples", params["samples"], low=1, integer=True)
 
 
-def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
-    faults.choice("network", params["network"], ["mlp"])
+def _check_density(faults: Faults, params: dict[str, Any]) -> None:
+    """Check what estimators with a density of rows have."""
     faults.choice("likelihood", params["likelihood"], ["auto", *LIKELIHOODS])
     faults.choice("binarize", params["binarize"], ["dynamic", "static", "threshold"])
-    faults.choice("prior", params["prior"], ["normal"])
-    faults.choice("objective", params["objective"], ["elbo", "iwae"])
-    faults.choice("kl", params["kl"], ["analytic", "monte_carlo"])
+    faults.number("validation_every", params["validation_every"], low=1, integer=True)
+
+
+def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
+    """Check what a VAE on rows has."""
+    faults.choice("network", params["network"], ["mlp", "conv", "ladder"])
+    if not isinstance(params["channels"], (tuple, list)) or not params["channels"]:
+        faults.add(f"channels={params['channels']!r} must be a tuple with the maps of each level, such as (32, 64).")
+    else:
+        for width in params["channels"]:
+            faults.number("channels", width, low=1, integer=True)
+    for name, low in (("blocks", 0), ("stochastic_layers", 1), ("masked_layers", 0), ("masked_features", 1)):
+        faults.number(name, params[name], low=low, integer=True)
+    _check_masked(faults, None, params["masked_channels"], params["masked_kernel"], "masked_channels", "masked_kernel")
+    if not isinstance(params["prior"], Prior):
+        faults.choice("prior", params["prior"], PRIORS)
+    faults.number("components", params["components"], low=1, integer=True)
+    faults.choice("objective", params["objective"], ["elbo", "iwae", "dreg", "stl", "tc"])
+    faults.choice("kl", params["kl"], ["auto", "analytic", "monte_carlo"])
     faults.number("samples", params["samples"], low=1, integer=True)
+    faults.number("validation_samples", params["validation_samples"], low=1, integer=True, optional=True)
     faults.number("beta", params["beta"], low=0)
     faults.number("kl_warmup", params["kl_warmup"], low=0)
     faults.number("free_bits", params["free_bits"], low=0)
-    if params["free_bits"] and (params["kl"] != "analytic" or params["objective"] != "elbo"):
-        faults.add(f"free_bits={params['free_bits']!r} needs objective='elbo' and kl='analytic'.")
+    analytic = params["kl"] == "analytic" or (params["kl"] == "auto" and params["prior"] == "normal")
+    if params["free_bits"] and (not analytic or params["objective"] != "elbo"):
+        faults.add(
+            f"free_bits={params['free_bits']!r} needs objective='elbo' and a KL in closed form: prior='normal' and "
+            "not kl='monte_carlo'."
+        )
+    if params["kl"] == "analytic" and params["prior"] != "normal":
+        faults.add("kl='analytic' needs prior='normal': the KL to any other has no closed form.")
+    if params["network"] == "ladder" and params["objective"] in ("dreg", "stl", "tc"):
+        faults.add(f"objective={params['objective']!r} needs one layer of latent units, not network='ladder'.")
+
+
+def _check_masked(
+    faults: Faults, layers: Any, channels: Any, kernel: Any, name: str = "channels", kernel_name: str = "kernel_size"
+) -> None:
+    """Check the sizes of masked layers."""
+    if layers is not None:
+        faults.number("layers", layers, low=1, integer=True)
+    faults.number(name, channels, low=1, integer=True)
+    faults.number(kernel_name, kernel, low=3, integer=True)
+    if isinstance(kernel, int) and kernel > 2 and kernel % 2 == 0:
+        faults.add(f"{kernel_name}={kernel} must be odd: as many pixels on the left as on the right.")
 
 
 def _check_device(faults: Faults, device: Any) -> None:

@@ -101,6 +101,7 @@ class TrainedEstimator(BaseEstimator, ABC):
             clip_norm=self.clip_norm,
             average=self.average,
             kl_warmup=getattr(self, "kl_warmup", 0.0),
+            validate_every=getattr(self, "validation_every", 1),
             patience=self.patience,
             precision=getattr(self, "precision", "float32"),
             compile=getattr(self, "compile", False),

@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from vaekit.data.rows import Binarize, Rows
-from vaekit.errors import DataError
-from vaekit.estimators.base import LatentEstimator
-from vaekit.estimators.inputs import like_input
+from vaekit.estimators.density import DensityEstimator
+from vaekit.estimators.latent import LatentEstimator
 from vaekit.estimators.options import check_draws
-from vaekit.evaluation.likelihood import (
-    RowScores,
-    fit_independent,
-    independent_features,
-    score_independent,
-    score_rows,
-    summarise,
-)
-from vaekit.likelihoods import LIKELIHOODS, Likelihood, choose_likelihood
-from vaekit.models import VAE as Model
-from vaekit.models.vae import MeanEncoder, build_networks, input_scaling
+from vaekit.evaluation.likelihood import RowScores, score_independent, score_rows, summarise
+from vaekit.models import LatentVariableModel
+from vaekit.models.building import Architecture, build_vae
+from vaekit.models.hierarchical import HierarchicalVAE, TopDownMean
+from vaekit.models.vae import MeanEncoder
 from vaekit.nn import Divide
-from vaekit.objectives import elbo, importance_weighted
-from vaekit.randomness import isolated_rng, resolve_seed
+from vaekit.objectives import (
+    doubly_reparameterised,
+    elbo,
+    importance_weighted,
+    sticking_the_landing,
+    total_correlation,
+)
+from vaekit.priors import Prior
 from vaekit.schema import ColumnStats
 
 _HELD_OUT_DRAWS = 10_000  # rows times samples behind a held-out bound, about
+_MULTI_SAMPLE = {"iwae": importance_weighted, "dreg": doubly_reparameterised, "stl": sticking_the_landing}
 
 
-class VAE(LatentEstimator):
-    r"""Variational autoencoder (Kingma and Welling 2013) on vectors and flattened images.
+class VAE(LatentEstimator, DensityEstimator):
+    r"""Variational autoencoder (Kingma and Welling 2013) on vectors and images.
 
     Maximises, over a decoder p(x|z) and an encoder q(z|x) at once, a lower bound on log p(x):
 
@@ -46,18 +45,31 @@ class VAE(LatentEstimator):
         latent_dim: number L of latent units.
         hidden: widths of the encoder's hidden layers; the decoder has them in reverse. () makes both linear.
         activation: "silu", "relu", "tanh", "gelu", "elu", "leaky_relu", "sigmoid" or "softplus".
-        network: "mlp".
+        network: "mlp"; for images "conv", residual convolutions, or "ladder", a hierarchy of latent maps with top-down
+            inference (`vaekit.models.HierarchicalVAE`).
+        channels: of "conv" and "ladder", maps at each level; each level halves the image.
+        blocks: of "conv" and "ladder", residual blocks at each level.
+        stochastic_layers: of "ladder", layers of latent maps; `latent_dim` is then the channels of each.
+        masked_layers: gated masked layers that read a pixel given those before it and the decoder's feature map
+            (Chen et al. 2017); 0 leaves the pixels independent given z. The likelihood must be "bernoulli" or
+            "logistic_mixture".
+        masked_channels, masked_kernel, masked_features: channels and kernel size of these layers, and channels of the
+            feature map.
         encoder: own module from (B, \*shape), standardised, to features (B, F); a linear map to q's
             parameters is added.
         decoder: own module from (B, L) to the likelihood's raw parameters (B, P, \*shape).
         likelihood: "auto" (see `vaekit.likelihoods.choose_likelihood`), "bernoulli", "binomial", "gaussian" (a sigma
-            per feature), "heteroscedastic" (a sigma per point), "poisson", "negative_binomial", "categorical" or
-            "discretised_logistic".
+            per feature), "heteroscedastic" (a sigma per point), "poisson", "negative_binomial", "categorical",
+            "discretised_logistic" or "logistic_mixture".
         binarize: how grey-scale values are made binary for "bernoulli": "dynamic" (drawn anew at each visit), "static"
             (drawn once) or "threshold" (at half of the largest). Scores are of one fixed draw, keyed by the row.
-        prior: "normal", N(0, I).
-        objective: "elbo", or "iwae", the importance-weighted bound with `samples` samples (Burda et al. 2016).
-        kl: "analytic" (estimator B of the paper) or "monte_carlo" (estimator A).
+        prior: "normal", N(0, I), "mixture" of Gaussians, "vamp" (Tomczak and Welling 2018), "flow" (extra `flows`), or
+            a `vaekit.priors.Prior`.
+        components: of the mixtures "mixture" and "vamp".
+        objective: "elbo"; "iwae", the importance-weighted bound with `samples` samples (Burda et al. 2016); "dreg", the
+            same with doubly reparameterised gradients (Tucker et al. 2019); "stl", with the path derivative alone
+            (Roeder et al. 2017); "tc", where beta weighs the total correlation (Chen et al. 2018).
+        kl: "analytic" (estimator B of the paper), "monte_carlo" (estimator A), or "auto": B where the prior allows it.
         samples: samples of z per row in training.
         beta: weight of the KL term; 1 is the bound.
         kl_warmup: epochs over which beta rises from 0 to its value.
@@ -73,7 +85,9 @@ class VAE(LatentEstimator):
         average: decay of a moving average of the weights, which is then what is kept (0.999, say), or None.
         validation_fraction: share of the rows held out to stop early and choose the best weights; None trains on every
             row, to the last epoch.
-        patience: epochs without a better held-out bound before training stops, or None.
+        validation_samples: importance samples of the held-out score; None scores by the objective.
+        validation_every: epochs from one look at the held-out rows to the next.
+        patience: epochs without a better held-out score before training stops, or None.
         precision: "float32", or "bfloat16" for the networks.
         compile: run the step through torch.compile.
         warm_start: go on from the weights of the last fit.
@@ -83,7 +97,7 @@ class VAE(LatentEstimator):
         verbose: 0 for silence.
 
     Attributes:
-        model_: the trained `vaekit.models.VAE`.
+        model_: the trained `vaekit.models.VAE` or `HierarchicalVAE`.
         encoder_: a copy of the encoder as an nn.Module from raw X to posterior means.
         likelihood_: name of the likelihood in use.
         history_: a dict per epoch.
@@ -106,14 +120,22 @@ class VAE(LatentEstimator):
         hidden: Sequence[int] = (512,),
         *,
         activation: str = "silu",
-        network: str = "mlp",
+        network: Literal["mlp", "conv", "ladder"] = "mlp",
+        channels: Sequence[int] = (32, 64),
+        blocks: int = 1,
+        stochastic_layers: int = 3,
+        masked_layers: int = 0,
+        masked_channels: int = 16,
+        masked_kernel: int = 3,
+        masked_features: int = 8,
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
         likelihood: str = "auto",
         binarize: Binarize = "dynamic",
-        prior: str = "normal",
-        objective: Literal["elbo", "iwae"] = "elbo",
-        kl: Literal["analytic", "monte_carlo"] = "analytic",
+        prior: str | Prior = "normal",
+        components: int = 100,
+        objective: Literal["elbo", "iwae", "dreg", "stl", "tc"] = "elbo",
+        kl: Literal["auto", "analytic", "monte_carlo"] = "auto",
         samples: int = 1,
         beta: float = 1.0,
         kl_warmup: float = 0.0,
@@ -128,6 +150,8 @@ class VAE(LatentEstimator):
         clip_norm: float | None = None,
         average: float | None = None,
         validation_fraction: float | None = 0.1,
+        validation_samples: int | None = None,
+        validation_every: int = 1,
         patience: int | None = 20,
         precision: str = "float32",
         compile: bool = False,
@@ -141,11 +165,19 @@ class VAE(LatentEstimator):
         self.hidden = hidden
         self.activation = activation
         self.network = network
+        self.channels = channels
+        self.blocks = blocks
+        self.stochastic_layers = stochastic_layers
+        self.masked_layers = masked_layers
+        self.masked_channels = masked_channels
+        self.masked_kernel = masked_kernel
+        self.masked_features = masked_features
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = likelihood
         self.binarize: Binarize = binarize
         self.prior = prior
+        self.components = components
         self.objective = objective
         self.kl = kl
         self.samples = samples
@@ -162,6 +194,8 @@ class VAE(LatentEstimator):
         self.clip_norm = clip_norm
         self.average = average
         self.validation_fraction = validation_fraction
+        self.validation_samples = validation_samples
+        self.validation_every = validation_every
         self.patience = patience
         self.precision = precision
         self.compile = compile
@@ -173,90 +207,45 @@ class VAE(LatentEstimator):
 
     # -- fitting ---------------------------------------------------------------------------------------------------
 
-    def _configure(self, stats: ColumnStats) -> None:
-        name = self.likelihood
-        if name == "auto":
-            name, why = choose_likelihood(stats, is_image=self.schema_.is_image, dtype=self.schema_.dtype)
-            self._say(why)
-        kind = LIKELIHOODS[name]
-        grey_max = None
-        low, high = float(stats.low.min()), float(stats.high.max())
-        if name == "bernoulli" and low >= 0 and not (bool(stats.whole.all()) and high <= 1):
-            grey_max = high if high > 1 else 1.0
-            how = {"dynamic": "drawn anew at each visit", "static": "drawn once", "threshold": "cut at half"}
-            self._say(f"binarize: grey-scale values from 0 to {grey_max:g} are made binary, {how[self.binarize]}")
-        settings = {} if grey_max else kind.settings_from(stats)
-        if grey_max is None:
-            kind.from_stats(stats).check(stats, self.schema_.columns)
-        two_valued = grey_max is not None and stats.two_valued
-        self.fitted_ |= {"likelihood": name, "settings": settings, "grey_max": grey_max, "two_valued": two_valued}
+    @property
+    def _autoregressive(self) -> bool:
+        return self.masked_layers > 0
 
-    def _build(self, stats: ColumnStats) -> Model:
-        likelihood = LIKELIHOODS[self.likelihood_](self.schema_.shape, **self.fitted_["settings"])
-        likelihood.calibrate(stats)
-        self.independent_ = independent_features(likelihood, stats)
-        scaling = input_scaling(likelihood, stats)
-        encoder, decoder = build_networks(
-            likelihood,
+    def _build(self, stats: ColumnStats, rows: Rows | None) -> LatentVariableModel:
+        options: dict[str, Any] = {field.name: getattr(self, field.name) for field in dataclasses.fields(Architecture)}
+        options["prior"] = copy.deepcopy(self.prior)
+        return build_vae(
+            self._base_likelihood(stats),
             stats,
-            scaling,
-            self.latent_dim,
-            hidden=self.hidden,
-            activation=self.activation,
+            Architecture(**options),
             encoder=copy.deepcopy(self.encoder),
             decoder=copy.deepcopy(self.decoder),
+            examples=None if rows is None else rows.take(slice(0, 10 * self.components)),
         )
-        return Model(encoder, decoder, likelihood, self.latent_dim, scaling=scaling)
 
-    @property
-    def likelihood_(self) -> str:
-        """Name of the likelihood in use."""
-        check_is_fitted(self, "fitted_")
-        return self.fitted_["likelihood"]
-
-    def _prepare(self, rows: Rows, *, training: bool) -> Rows:
-        grey_max = self.fitted_["grey_max"]
-        if grey_max is None:
-            return rows
-        grey = Rows(rows.sparse if rows.sparse is not None else rows.dense, rows.shape, grey_max=grey_max)
-        return grey if training and self.binarize == "dynamic" else grey.fixed(self.binarize)
-
-    def _check_values(self, rows: Rows) -> None:
-        stats = rows.stats()
-        grey_max = self.fitted_["grey_max"]
-        if grey_max is not None:
-            low, high = float(stats.low.min()), float(stats.high.max())
-            if low < 0 or high > grey_max:
-                raise DataError(
-                    f"X holds values from {low:g} to {high:g}, but the grey levels at fit went from 0 to {grey_max:g}."
-                )
-            return
-        self._likelihood().check(stats, self.schema_.columns)
-
-    def _likelihood(self) -> Likelihood:
-        return self.model_.likelihood
-
-    def _value(self, model: Model) -> Callable[[Tensor, float], Tensor]:
-        samples, beta, free_bits, analytic = self.samples, self.beta, self.free_bits, self.kl == "analytic"
-        if self.objective == "iwae":
-            return lambda x, factor: importance_weighted(model.terms(x, samples), beta=beta * factor)
+    def _value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
+        samples, beta, free_bits = self.samples, self.beta, self.free_bits
+        if self.objective in _MULTI_SAMPLE:
+            bound = _MULTI_SAMPLE[self.objective]
+            return lambda x, factor: bound(model.terms(x, samples), beta=beta * factor)
+        if self.objective == "tc":
+            return lambda x, factor: total_correlation(model.terms(x, samples), n, beta=beta, weight=factor)
+        analytic = self.kl == "analytic" or (self.kl == "auto" and self.prior == "normal")
         return lambda x, factor: elbo(
             model.terms(x, samples), beta=beta * factor, free_bits=free_bits, analytic=analytic
         )
 
-    def _held_out_score(self, rows: Rows) -> Callable[[Model], float]:
-        def score(model: Model) -> float:
-            samples = self.samples if self.objective == "iwae" else max(1, min(16, _HELD_OUT_DRAWS // len(rows)))
-            scores = score_rows(model, rows, samples)
-            if self.objective == "iwae":
+    def _held_out_score(self, rows: Rows) -> Callable[[LatentVariableModel], float]:
+        many = self.samples if self.objective in _MULTI_SAMPLE else None
+        samples = self.validation_samples or many
+
+        def score(model: LatentVariableModel) -> float:
+            scores = score_rows(model, rows, samples or max(1, min(16, _HELD_OUT_DRAWS // len(rows))))
+            if samples:
                 return float(scores.log_likelihood.mean())
             return float((scores.reconstruction - self.beta * scores.kl).mean())
 
         return score
-
-    def _finish(self, rows: Rows) -> None:
-        fixed = rows.fixed(self.binarize)
-        self.independent_ = fit_independent(self._likelihood(), fixed)
 
     # -- using -----------------------------------------------------------------------------------------------------
 
@@ -265,6 +254,9 @@ class VAE(LatentEstimator):
         return self.model_.scaling if grey_max is None else Divide(grey_max)
 
     def _mean_encoder(self) -> MeanEncoder:
+        if isinstance(self.model_, HierarchicalVAE):
+            grey = nn.Identity() if self.fitted_["grey_max"] is None else self._scaling()
+            return MeanEncoder(grey, TopDownMean(self.model_), self.model_.latent_dim)
         return MeanEncoder(self._scaling(), self.model_.encoder, self.latent_dim)
 
     def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -283,27 +275,20 @@ class VAE(LatentEstimator):
         means, stddevs = self._codes(X)
         return means, stddevs
 
-    @torch.no_grad()
     def sample(self, n: int = 1, random_state: int | np.random.RandomState | None = None) -> Any:
         """Draw n rows from the model: z from the prior, x from p(x|z); in a container like that of the data.
 
         Grey-scale values under a Bernoulli likelihood come back as the probabilities of a one, times the largest grey
-        level: a picture that can be looked at. Data of two values, 0 and another, come back as such.
+        level: a picture that can be looked at. Data of two values, 0 and another, come back as such, and so do all
+        where masked layers make the pixels depend on each other.
         """
-        check_is_fitted(self, "model_")
-        check_draws("n", n, random_state)
-        device = next(self.model_.parameters()).device
-        grey_max = self.fitted_["grey_max"]
-        draws = grey_max is None or self.fitted_["two_valued"]
-        parts = []
-        with isolated_rng(resolve_seed(random_state)):
-            for start in range(0, n, 1024):
-                count = min(1024, n - start)
-                z = self.model_.prior(self.model_.posterior).sample((count,)).to(device)
-                p = self.model_.decode(z)
-                x = p.sample() if draws else p.mean
-                parts.append((x if grey_max is None else x * grey_max).cpu())
-        return like_input(torch.cat(parts).numpy(), self.schema_, as_data=True)
+
+        def draw(count: int) -> Tensor:
+            z = self.model_.prior(self.model_.posterior).sample((count,))
+            p = self.model_.decode(z.to(next(self.model_.parameters()).device))
+            return p.sample() if self._draws_values else p.mean
+
+        return self._sample(n, random_state, draw)
 
     def _scores(self, X: Any, num_samples: int) -> tuple[Rows, RowScores]:
         check_draws("num_samples", num_samples)
@@ -327,16 +312,3 @@ class VAE(LatentEstimator):
         rows, scores = self._scores(X, num_samples)
         independent = score_independent(self.independent_, rows)
         return summarise(scores, self._likelihood(), independent)
-
-    # -- saving ----------------------------------------------------------------------------------------------------
-
-    def _tensors(self) -> dict[str, Tensor]:
-        independent = {f"independent.{name}": t for name, t in self.independent_.state_dict().items()}
-        return {**super()._tensors(), **independent}
-
-    def _load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        super()._load_tensors(tensors)
-        prefix = "independent."
-        self.independent_.load_state_dict(
-            {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-        )

@@ -6,9 +6,11 @@ from vaekit.evaluation.likelihood import (
     bits_per_dim,
     fit_independent,
     mean_and_se,
+    score_density,
     score_independent,
     score_rows,
     summarise,
+    summarise_density,
 )
 from vaekit.evaluation.links import link_scores, spectral_embedding, spectral_scores
 from vaekit.evaluation.representation import classification_scores, cluster_scores
@@ -22,9 +24,11 @@ __all__ = [
     "fit_independent",
     "link_scores",
     "mean_and_se",
+    "score_density",
     "score_independent",
     "score_rows",
     "spectral_embedding",
     "spectral_scores",
     "summarise",
+    "summarise_density",
 ]

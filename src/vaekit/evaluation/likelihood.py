@@ -26,12 +26,14 @@ from torch.distributions import Distribution
 from vaekit.data.rows import Rows
 from vaekit.likelihoods import CategoricalCodes, Likelihood
 from vaekit.models.base import LatentVariableModel
+from vaekit.models.pixelcnn import PixelCNN
 from vaekit.randomness import RowNoise, isolated_rng
 from vaekit.schema import ColumnStats
 from vaekit.training.schedules import cosine
 
 _SAMPLES = 50  # importance samples decoded at a time
 _VALUES = 2**20  # decoded values at a time
+_FITTED_VALUES = 2**22  # raw parameters times rows in a step of `fit_independent`
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,16 +95,32 @@ def score_rows(
                 log_px += each.sum(0)
                 log_ratio += ratio.sum(0)
                 total = torch.logaddexp(total, torch.logsumexp(each + ratio, 0))
-                kl_units = terms.kl
-            kl = -log_ratio / num_samples if kl_units is None else kl_units.double().sum(1)
+                if terms.kl is not None:  # of a hierarchy it is a mean over these samples
+                    share = terms.kl.double() * (count / num_samples)
+                    kl_units = share if kl_units is None else kl_units + share
+            kl = -log_ratio / num_samples if kl_units is None else kl_units.sum(1)
             reconstruction = log_px / num_samples
             bound = total - math.log(num_samples)
-            units = torch.full((len(x), latent), math.nan) if kl_units is None else kl_units
+            units = torch.full((len(x), latent), math.nan) if kl_units is None else kl_units.float()
             collected.append((bound, reconstruction - kl, reconstruction, kl, posterior.mean, units))
     bound, elbo, reconstruction, kl, means, units = (
         torch.cat(column).cpu().numpy() for column in zip(*collected, strict=True)
     )
     return RowScores(bound, elbo, reconstruction, kl, means, None if np.isnan(units).any() else units, num_samples)
+
+
+@torch.no_grad()
+def score_density(model: PixelCNN, rows: Rows) -> np.ndarray:
+    """(n,) log p(x) in nats of rows under a model with a tractable density.
+
+    Args:
+        model: in evaluation mode.
+        rows: binary or in the likelihood's units; grey-scale rows must have been `fixed`.
+    """
+    device = next(model.parameters()).device
+    batch = max(1, min(512, 2 * _VALUES // math.prod(rows.shape)))
+    parts = [model.log_prob(rows.take(part).to(device)).double().cpu() for part in rows.chunks(batch)]
+    return torch.cat(parts).numpy()
 
 
 def mean_and_se(values: np.ndarray) -> tuple[float, float | None]:
@@ -193,7 +211,8 @@ def fit_independent(
         own.bias.data = likelihood.log_frequencies(torch.cat([rows.take(part).cpu() for part in rows.chunks()]))
         return own
     start = own.bias.detach().clone()
-    x = rows.take(torch.linspace(0, len(rows) - 1, min(most_rows, len(rows))).long()).cpu()
+    used = min(most_rows, len(rows), max(100, _FITTED_VALUES // own.bias.numel()))
+    x = rows.take(torch.linspace(0, len(rows) - 1, used).long()).cpu()
     optimizer = torch.optim.Adam(own.parameters(), lr=0.1)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = 0.1 * cosine(step, steps)
@@ -227,7 +246,21 @@ def summarise(scores: RowScores, likelihood: Likelihood, independent: np.ndarray
         scores.log_likelihood - independent
     )
     summary["active_units"] = int(active_units(scores.means).sum())
-    size = math.prod(likelihood.shape)
-    discrete = likelihood.discrete
-    summary["bits_per_dim"] = bits_per_dim(summary["log_likelihood"], size) if discrete else None
+    summary["latent_units"] = scores.means.shape[1]
+    summary["bits_per_dim"] = _bits(summary["log_likelihood"], likelihood)
     return summary
+
+
+def summarise_density(scores: np.ndarray, likelihood: Likelihood, independent: np.ndarray) -> dict[str, Any]:
+    """As `summarise`, of exact log-likelihoods (n,): what belongs to a latent code is null."""
+    latent = ("samples", "elbo", "reconstruction", "kl", "active_units")
+    summary: dict[str, Any] = {"n": len(scores), **dict.fromkeys(latent)}
+    summary["log_likelihood"], summary["log_likelihood_se"] = mean_and_se(scores)
+    summary["independent"], summary["independent_se"] = mean_and_se(independent)
+    summary["gain_over_independent"], summary["gain_over_independent_se"] = mean_and_se(scores - independent)
+    summary["bits_per_dim"] = _bits(summary["log_likelihood"], likelihood)
+    return summary
+
+
+def _bits(log_likelihood: float, likelihood: Likelihood) -> float | None:
+    return bits_per_dim(log_likelihood, math.prod(likelihood.shape)) if likelihood.discrete else None

@@ -5,15 +5,18 @@ density is normalised: a probability for whole numbers, a density per unit of th
 know of the data (means, spreads, numbers of levels) it learns once from `ColumnStats`.
 """
 
+from vaekit.likelihoods.autoregressive import Autoregressive
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.binary import Bernoulli, BinomialCounts
 from vaekit.likelihoods.counts import NegativeBinomialCounts, PoissonCounts
 from vaekit.likelihoods.levels import CategoricalCodes, DiscretisedLogisticLevels
+from vaekit.likelihoods.mixture import LogisticMixture
 from vaekit.likelihoods.real import Gaussian, HeteroscedasticGaussian
 from vaekit.schema import ColumnStats
 
 __all__ = [
     "LIKELIHOODS",
+    "Autoregressive",
     "Bernoulli",
     "BinomialCounts",
     "CategoricalCodes",
@@ -21,6 +24,7 @@ __all__ = [
     "Gaussian",
     "HeteroscedasticGaussian",
     "Likelihood",
+    "LogisticMixture",
     "NegativeBinomialCounts",
     "PoissonCounts",
     "choose_likelihood",
@@ -37,6 +41,7 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
         NegativeBinomialCounts,
         CategoricalCodes,
         DiscretisedLogisticLevels,
+        LogisticMixture,
     )
 }
 

@@ -26,7 +26,7 @@ class Likelihood(nn.Module, ABC):
         settings: the whole numbers that were learned from the data and belong in a saved configuration.
     """
 
-    name: ClassVar[str]
+    name: str
     discrete: ClassVar[bool]
     support: ClassVar[str]
     marginal_is_fitted: ClassVar[bool] = True
@@ -40,6 +40,11 @@ class Likelihood(nn.Module, ABC):
     def settings(self) -> dict[str, int]:
         """Keyword arguments beside `shape` that rebuild this likelihood."""
         return {}
+
+    @property
+    def factorised(self) -> Likelihood:
+        """The likelihood of independent values behind it: itself, unless its values know each other."""
+        return self
 
     @classmethod
     def settings_from(cls, stats: ColumnStats) -> dict[str, int]:

@@ -3,6 +3,8 @@
 from vaekit.models.autoencoder import Autoencoder
 from vaekit.models.base import LatentVariableModel, Terms
 from vaekit.models.graph import GraphAutoencoder, GraphTensors, GraphVAE, PairDecoder
+from vaekit.models.hierarchical import HierarchicalVAE
+from vaekit.models.pixelcnn import PixelCNN
 from vaekit.models.vae import VAE
 
 __all__ = [
@@ -11,7 +13,9 @@ __all__ = [
     "GraphAutoencoder",
     "GraphTensors",
     "GraphVAE",
+    "HierarchicalVAE",
     "LatentVariableModel",
     "PairDecoder",
+    "PixelCNN",
     "Terms",
 ]

@@ -26,7 +26,7 @@ class Terms:
         likelihood: p(x|z), of batch shape (K, B).
         x: the batch, as the likelihood takes it.
         z: (K, B, L) samples of q(z|x).
-        posterior: q(z|x) of the batch.
+        posterior: q(z|x) of the batch; of a hierarchy the factors q(z_i | z_<i, x) along each sample, (K, B).
         prior: the module that gives p(z).
         encoder: the model's posterior as a function, which some priors need.
         noise: (K, B, L) standard normal numbers that z was made from, where they were given.
@@ -59,8 +59,12 @@ class Terms:
 
     @cached_property
     def kl(self) -> Tensor | None:
-        """(B, L) KL(q(z|x) || p(z)) per unit where it has a closed form, else None."""
-        return self.prior.kl_units(self.posterior)
+        """(B, L) KL(q(z|x) || p(z)) per unit where it has a closed form, else None.
+
+        Of a posterior that depends on the path of a sample, (K, B), the mean over the samples.
+        """
+        kl = self.prior.kl_units(self.posterior)
+        return kl.mean(0) if kl is not None and kl.ndim == 3 else kl
 
 
 class LatentVariableModel(nn.Module, ABC):

@@ -1,6 +1,8 @@
 """Networks: tensors in, tensors out, no probability."""
 
+from vaekit.nn.conv import ConvDecoder, ConvEncoder
 from vaekit.nn.graph import GCN, Adjacency, Features, GraphConvolution
+from vaekit.nn.masked import MaskedNetwork
 from vaekit.nn.mlp import ACTIVATIONS, MLP
 from vaekit.nn.scaling import Divide, OneHot, Standardise
 
@@ -9,9 +11,12 @@ __all__ = [
     "GCN",
     "MLP",
     "Adjacency",
+    "ConvDecoder",
+    "ConvEncoder",
     "Divide",
     "Features",
     "GraphConvolution",
+    "MaskedNetwork",
     "OneHot",
     "Standardise",
 ]

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from vaekit.data.edges import EdgeSplit
-from vaekit.estimators.base import LatentEstimator
+from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.files import make_folder
+from vaekit.plots.completions import draw_completions
 from vaekit.plots.curves import draw_curves, draw_graph_curves
 from vaekit.plots.latent import draw_latent, draw_manifold
 from vaekit.plots.links import draw_scores
@@ -22,7 +23,7 @@ __all__ = ["draw_all", "draw_graph"]
 
 
 def draw_all(
-    estimator: LatentEstimator,
+    estimator: RowEstimator,
     X_train: Any,
     X_test: Any,
     y_test: Any,
@@ -32,7 +33,7 @@ def draw_all(
     """Draw every picture that has a meaning for the model, each written whole.
 
     Args:
-        estimator: a fitted `vaekit.VAE` or `vaekit.Autoencoder`.
+        estimator: a fitted `vaekit.VAE`, `vaekit.Autoencoder` or `vaekit.PixelCNN`.
         X_train, X_test: rows as `fit` takes them, at least one of each; up to 1000 of each are looked at.
         y_test: (n,) labels of the test rows, or None.
         folder: where the files go; it is made if need be.
@@ -47,7 +48,11 @@ def draw_all(
     folder, view = make_folder(folder), View.of(estimator, X_train, X_test)
     drawn = [
         ("curves.png", lambda path: draw_curves(estimator, path)),
-        ("samples.png", lambda path: draw_samples(view, path) if view.is_vae else None),
+        ("samples.png", lambda path: draw_samples(view, path) if view.draws else None),
+    ]
+    if not view.encodes:
+        return _draw(folder, [*drawn, ("completions.png", lambda path: draw_completions(view, path))])
+    drawn += [
         ("reconstructions.png", lambda path: draw_reconstructions(view, path)),
         ("latent.png", lambda path: draw_latent(view, y_test, label_names, path)),
         ("manifold.png", lambda path: draw_manifold(view, path) if view.codes.shape[1] == 2 else None),

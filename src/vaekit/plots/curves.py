@@ -11,14 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from vaekit.estimators.base import LatentEstimator
+from vaekit.estimators import PixelCNN
+from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.plots.canvas import BLUE, INK, MUTED, ORANGE, figure, quiet, save
 
 _LINES = {"train": (BLUE, "training"), "validation": (ORANGE, "held-out")}
 
 
-def draw_curves(estimator: LatentEstimator, path: Path) -> str | None:
+def draw_curves(estimator: RowEstimator, path: Path) -> str | None:
     """Draw the objective on training and held-out rows by epoch, the best epoch marked; give the caption.
 
     Nothing is drawn, and None given, where training ended before its first epoch did.
@@ -135,11 +136,14 @@ def _kept(estimator: Any, best: int) -> str:
     return f"{kept}; up to epoch {warm:g} the training objective has a smaller KL weight" if warm else kept
 
 
-def _objective(estimator: LatentEstimator) -> str:
+def _objective(estimator: RowEstimator) -> str:
     params = estimator.get_params(deep=False)
+    if isinstance(estimator, PixelCNN):
+        return "log p(x), nats a row"
     if "beta" not in params:
         return "minus the squared error, standardised"
-    bound = "importance-weighted bound" if params["objective"] == "iwae" else "bound (ELBO)"
+    many = params["objective"] in ("iwae", "dreg", "stl")
+    bound = "importance-weighted bound" if many else "bound (ELBO)"
     if params["beta"] != 1:
         bound += f", KL weighted {params['beta']:g}"
     return f"{bound}, nats a row"

@@ -24,7 +24,7 @@ def projection(view: View) -> tuple[np.ndarray, list[str]]:
         whose codes vary most; else the first principal components of the active units.
     """
     codes, judged = view.codes.astype(np.float64), view.judged_codes.astype(np.float64)
-    spread, what = judged.var(0), "posterior means" if view.is_vae else "codes"
+    spread, what = judged.var(0), "posterior means" if view.draws else "codes"
     if len(view.units) <= 2 or not spread.any():
         units = np.argsort(-spread, kind="stable")[:2]
         return codes[:, units], [f"unit {u} (variance of the {what} {spread[u]:.2g})" for u in units]
@@ -66,7 +66,7 @@ def draw_latent(view: View, y: Any, label_names: tuple[str, ...] | None, path: P
         shades = colours[order] if names else colours
         ax.scatter(*points[order].T, s=14, c=shades, alpha=0.75 if names else 0.4, linewidths=0)
         ax.set_ylabel(labels[1])
-        if view.is_vae:
+        if view.standard:
             ax.set_aspect("equal", adjustable="datalim")
     else:
         strip(ax, points[:, 0], classes if names else None, colours, "test rows")
@@ -95,7 +95,7 @@ def manifold_axes(view: View, side: int = _SIDE) -> tuple[np.ndarray, np.ndarray
     Of a VAE the quantiles of N(0, 1) at the middles of `side` equal parts of probability (Kingma and Welling 2013,
     Fig. 4); of an autoencoder evenly spaced from the 1st to the 99th percentile of the training codes.
     """
-    if view.is_vae:
+    if view.standard:
         quantiles = norm.ppf((np.arange(side) + 0.5) / side)
         return quantiles, quantiles
     low, high = np.quantile(view.train_codes, [0.01, 0.99], axis=0)
@@ -105,7 +105,7 @@ def manifold_axes(view: View, side: int = _SIDE) -> tuple[np.ndarray, np.ndarray
 def draw_manifold(view: View, path: Path) -> str:
     """Draw what two latent units decode to, over a grid of their values; give the caption."""
     across, up = manifold_axes(view)
-    span = "quantiles of the prior" if view.is_vae else "the range of the training codes"
+    span = "quantiles of the prior" if view.standard else "the range of the training codes"
     if not view.is_image:
         return _heat_maps(view, path)
     z = np.stack(np.meshgrid(across, up[::-1]), -1).reshape(-1, 2)  # the first picture is at the top left
@@ -128,7 +128,7 @@ def draw_manifold(view: View, path: Path) -> str:
 def _heat_maps(view: View, path: Path) -> str:
     side, (chosen, how) = 60, view.choose(6)
     edge = np.linspace(-3, 3, side)
-    across, up = (edge, edge) if view.is_vae else manifold_axes(view, side)
+    across, up = (edge, edge) if view.standard else manifold_axes(view, side)
     decoded = view.decode(np.stack(np.meshgrid(across, up), -1).reshape(-1, 2)).reshape(side, side, -1)
     columns = min(3, len(chosen))
     fig = figure(WIDTH * columns / 3, 0.3 + 2.9 * -(-len(chosen) // columns))

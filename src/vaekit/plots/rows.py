@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from vaekit.estimators import VAE
 from vaekit.estimators.inputs import read_array
 from vaekit.plots.canvas import (
     BLUE,
@@ -33,23 +32,25 @@ _COLUMNS = 12  # most columns of a table that are shown
 
 
 def draw_samples(view: View, path: Path) -> str:
-    """Draw samples of a VAE beside training rows; give the caption."""
+    """Draw samples of a model beside training rows; give the caption."""
     return _sampled_images(view, path) if view.is_image else _sampled_columns(view, path)
 
 
 def _sampled_images(view: View, path: Path) -> str:
-    vae, side = view.estimator, 8
-    assert isinstance(vae, VAE)
+    model, side = view.estimator, 8
     real = view.train[spaced(len(view.train), side * side)]
-    draws = read_array(vae, vae.sample(side * side, random_state=0), reset=False)[0]
+    draws = read_array(model, model.sample(side * side, random_state=0), reset=False)[0]
     sheets = [("real rows, from training", real)]
-    means_only = vae.fitted_["grey_max"] is not None  # grey-scale data: a draw is shown by its probabilities
-    if not means_only:
-        sheets.append(("samples x ~ p(x|z), z ~ p(z)", draws))
-        with isolated_rng(0):  # the codes behind the draws
-            z = vae.model_.prior(vae.model_.posterior).sample((side * side,)).cpu().numpy()
-        draws = view.decode(z)
-    sheets.append(("samples, as means of p(x|z)", draws))
+    exact = model._draws_values  # else grey-scale data whose draws are shown by their probabilities
+    means = view.encodes and not model._autoregressive
+    if exact:
+        sheets.append(("samples x ~ p(x|z), z ~ p(z)" if view.encodes else "samples x ~ p(x)", draws))
+    if means:
+        if exact:
+            with isolated_rng(0):  # the codes behind the draws
+                z = model.model_.prior(model.model_.posterior).sample((side * side,)).cpu().numpy()
+            draws = view.decode(z)
+        sheets.append(("samples, as means of p(x|z)", draws))
     tiles = [tile(view.pixels(np.asarray(values)), side) for _, values in sheets]
     width = WIDTH / 3 * len(sheets)
     height = (width / len(sheets) - 0.2) * tiles[-1].shape[0] / tiles[-1].shape[1] + 0.3
@@ -60,16 +61,17 @@ def _sampled_images(view: View, path: Path) -> str:
         show(ax, sheet, title)
         ax.set_anchor("N")
     save(fig, path)
-    if means_only:
+    if not means:
+        return "Rows drawn from the model beside real ones."
+    if not exact:
         return "Rows drawn from the model beside real ones: the probability that each pixel is white."
     return "Rows drawn from the model beside real ones; the means are those of the same draws, without pixel noise."
 
 
 def _sampled_columns(view: View, path: Path) -> str:
-    vae = view.estimator
-    assert isinstance(vae, VAE)
+    model = view.estimator
     chosen, how = view.choose(_COLUMNS)
-    draws = read_array(vae, vae.sample(1000, random_state=0), reset=False)[0]
+    draws = read_array(model, model.sample(1000, random_state=0), reset=False)[0]
     draws = draws[:, chosen].toarray() if hasattr(draws, "toarray") else draws.reshape(len(draws), -1)[:, chosen]
     across = min(4, len(chosen))
     fig = figure(WIDTH if across > 1 else 5.0, 0.5 + 2.0 * -(-len(chosen) // across))

@@ -27,7 +27,7 @@ def traversal_codes(view: View) -> np.ndarray:
     z = np.tile(view.codes[0].astype(np.float64), (len(units), _STEPS, 1))
     for row, unit in enumerate(units):
         codes = view.judged_codes[:, unit]
-        z[row, :, unit] = steps if view.is_vae else codes.mean() + steps * codes.std()
+        z[row, :, unit] = steps if view.standard else codes.mean() + steps * codes.std()
     return z
 
 
@@ -35,7 +35,7 @@ def draw_traversals(view: View, path: Path) -> str:
     """Draw a walk along each active unit, the one that matters most on top; give the caption."""
     z = traversal_codes(view)
     units = view.units[: len(z)]
-    labels = [f"unit {u}\n{view.importance[u]:.2g}{' nats' if view.is_vae else ''}" for u in units]
+    labels = [f"unit {u}\n{view.importance[u]:.2g}{' nats' if view.draws else ''}" for u in units]
     flat = z.reshape(-1, z.shape[-1])
     (_walk_images if view.is_image else _walk_columns)(view, flat, labels, path)
     which = (
@@ -43,8 +43,8 @@ def draw_traversals(view: View, path: Path) -> str:
         if len(units) == len(view.units)
         else f"The first {len(units)} of {len(view.units)} active units"
     )
-    matter = "mean KL" if view.is_vae else "variance of the code"
-    span = "from -3 to 3" if view.is_vae else "over three standard deviations to each side"
+    matter = "mean KL" if view.draws else "variance of the code"
+    span = "from -3 to 3" if view.standard else "over three standard deviations to each side"
     how = "" if view.is_image else view.choose(_WALKED)[1]
     return (
         f"{which} moved {span}, the others at the code of the first test row; ordered by {matter} over the "
@@ -100,4 +100,4 @@ def _step_labels(view: View) -> list[str]:
 
 
 def _axis_label(view: View) -> str:
-    return "value of the unit" if view.is_vae else "unit, in standard deviations of its codes from their mean"
+    return "value of the unit" if view.standard else "unit, in standard deviations of its codes from their mean"

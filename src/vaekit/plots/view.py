@@ -12,8 +12,10 @@ from sklearn.utils import _safe_indexing  # one way to take rows of arrays, spar
 from sklearn.utils.validation import _num_samples
 
 from vaekit.estimators import VAE
-from vaekit.estimators.base import LatentEstimator
+from vaekit.estimators.base import RowEstimator
+from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.inputs import read_array
+from vaekit.estimators.latent import LatentEstimator
 from vaekit.evaluation.likelihood import active_units
 
 _ROWS, _VALUES = 1000, 2 * 10**7  # most rows that are looked at, and values
@@ -26,14 +28,14 @@ class View:
     r"""A fitted estimator and the rows that its pictures show.
 
     Attributes:
-        estimator: a fitted VAE or Autoencoder.
+        estimator: a fitted VAE, Autoencoder or PixelCNN.
         train, test: up to 1000 evenly spaced rows each, (n, \*shape), float64, in the data's units.
         index: which rows of X_test those are.
-        codes, train_codes: (n, L) codes of them; of a VAE the posterior means.
+        codes, train_codes: (n, L) codes of them; of a VAE the posterior means; without columns where there are none.
         stddevs, train_stddevs: (n, L) posterior standard deviations, or None.
     """
 
-    estimator: LatentEstimator
+    estimator: Any
     train: np.ndarray
     test: np.ndarray
     index: np.ndarray
@@ -43,7 +45,7 @@ class View:
     train_stddevs: np.ndarray | None
 
     @classmethod
-    def of(cls, estimator: LatentEstimator, X_train: Any, X_test: Any) -> View:
+    def of(cls, estimator: RowEstimator, X_train: Any, X_test: Any) -> View:
         """Take the rows and encode them."""
         train, _, train_codes = _look(estimator, X_train)
         test, index, codes = _look(estimator, X_test)
@@ -51,9 +53,19 @@ class View:
         return cls(estimator, train, test, index, codes[0], stddevs, train_codes[0], train_stddevs)
 
     @property
-    def is_vae(self) -> bool:
-        """Whether there is a prior to sample from."""
-        return isinstance(self.estimator, VAE)
+    def draws(self) -> bool:
+        """Whether rows can be drawn from the model."""
+        return isinstance(self.estimator, DensityEstimator)
+
+    @property
+    def standard(self) -> bool:
+        """Whether the code is N(0, I) a priori."""
+        return isinstance(self.estimator, VAE) and self.estimator.prior == "normal"
+
+    @property
+    def encodes(self) -> bool:
+        """Whether rows have a code."""
+        return isinstance(self.estimator, LatentEstimator)
 
     @property
     def is_image(self) -> bool:
@@ -146,10 +158,11 @@ def spaced(n: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, n - 1, min(most, n)).astype(int))
 
 
-def _look(estimator: LatentEstimator, X: Any) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+def _look(estimator: RowEstimator, X: Any) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     most = max(64, min(_ROWS, _VALUES // estimator.schema_.size))
     index = spaced(_num_samples(X), most)
     part = _safe_indexing(X, index)
     values = read_array(estimator, part, reset=False)[0]
     dense = values.toarray() if scipy.sparse.issparse(values) else values
-    return dense.reshape(-1, *estimator.schema_.shape).astype(np.float64), index, list(estimator._codes(part))
+    codes = list(estimator._codes(part)) if isinstance(estimator, LatentEstimator) else [np.empty((len(index), 0))]
+    return dense.reshape(-1, *estimator.schema_.shape).astype(np.float64), index, codes

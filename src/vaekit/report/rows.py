@@ -13,7 +13,11 @@ from vaekit.report.frame import source_line, training_part, write_parts
 from vaekit.report.markdown import bullets, count, line, plus_minus, table
 from vaekit.runs import read_metrics
 
-_MODELS = {"VAE": "variational autoencoder", "Autoencoder": "deterministic autoencoder"}
+_MODELS = {
+    "VAE": "variational autoencoder",
+    "Autoencoder": "deterministic autoencoder",
+    "PixelCNN": "PixelCNN, a density without a latent code",
+}
 
 
 def write_report(
@@ -63,26 +67,47 @@ def _opening(config: dict[str, Any], summary: dict[str, Any]) -> str:
     data, params, fitted = config["data"], config["params"], config.get("fitted") or {}
     shape = fitted.get("schema", {}).get("shape")
     what = f" of {_shape(shape)}" if shape else ""
-    hidden = params.get("hidden") or ()
-    layers = f"{count(len(hidden), 'hidden layer')} of {', '.join(map(str, hidden))}" if hidden else "linear networks"
-    if params.get("encoder") or params.get("decoder"):
-        layers = "own networks"
     likelihood = f", {fitted['likelihood'].replace('_', ' ')} likelihood" if "likelihood" in fitted else ""
     return (
-        f"A {_MODELS.get(config['model'], config['model'])} ({count(params['latent_dim'], 'latent unit')}, {layers}"
-        f"{likelihood}) of {line(data['source'])}: trained on {_rows(data['n_train'])}{what}, scored on "
+        f"A {_MODELS.get(config['model'], config['model'])} ({_networks(params)}{likelihood}) of "
+        f"{line(data['source'])}: trained on {_rows(data['n_train'])}{what}, scored on "
         f"{_rows(summary['n'])} that neither training nor the choice of the weights has seen."
     )
+
+
+def _networks(params: dict[str, Any]) -> str:
+    """What a model is made of, in words."""
+    if "latent_dim" not in params:
+        return f"{count(params['layers'], 'gated layer')} of {params['channels']} channels"
+    units, hidden = count(params["latent_dim"], "latent unit"), params.get("hidden") or ()
+    if params.get("encoder") or params.get("decoder"):
+        layers = "own networks"
+    elif params.get("network") == "conv":
+        layers = f"convolutions of {', '.join(map(str, params['channels']))} channels"
+    elif params.get("network") == "ladder":
+        units = f"{count(params['stochastic_layers'], 'layer')} of {params['latent_dim']} latent maps"
+        layers = f"convolutions of {', '.join(map(str, params['channels']))} channels"
+    else:
+        layers = (
+            f"{count(len(hidden), 'hidden layer')} of {', '.join(map(str, hidden))}" if hidden else "linear networks"
+        )
+    if params.get("masked_layers"):
+        layers += f", {count(params['masked_layers'], 'masked layer')} of {params['masked_channels']} channels"
+    prior = params.get("prior", "normal")
+    if prior != "normal":
+        layers += f", {prior if isinstance(prior, str) else 'own'} prior"
+    return f"{units}, {layers}"
 
 
 def _likelihood_part(config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
     discrete = LIKELIHOODS[config["fitted"]["likelihood"]].discrete
     density = "probability" if discrete else "probability density"
+    exact = summary["samples"] is None
+    how = "exact" if exact else f"importance-weighted bound, {count(summary['samples'], 'sample')}"
     gain, se = summary["gain_over_independent"], summary.get("gain_over_independent_se")
     headline = (
-        f"**Held-out log p(x) = {_scored(summary, 'log_likelihood')} nats a row** (importance-weighted bound, "
-        f"{count(summary['samples'], 'sample')}, {_rows(summary['n'])}) against {_scored(summary, 'independent')} "
-        "for independent features under the same likelihood: "
+        f"**Held-out log p(x) = {_scored(summary, 'log_likelihood')} nats a row** ({how}, {_rows(summary['n'])}) "
+        f"against {_scored(summary, 'independent')} for independent features under the same likelihood: "
         f"**a gain of {_scored(summary, 'gain_over_independent')} nats a row**."
     )
     if se is None:
@@ -99,21 +124,28 @@ def _likelihood_part(config: dict[str, Any], summary: dict[str, Any]) -> list[st
         )
     rows = [
         (
-            "log p(x), importance-weighted bound",
+            "log p(x), exact" if exact else "log p(x), importance-weighted bound",
             _scored(summary, "log_likelihood"),
             f"log-{density} of a row in nats; higher is better",
         ),
         ("the same, independent features", _scored(summary, "independent"), "the trivial model: no latent units"),
         ("gain over independent features", _scored(summary, "gain_over_independent"), "the difference, row by row"),
-        ("ELBO", _scored(summary, "elbo"), "what training raises: reconstruction minus KL; a looser bound"),
-        ("reconstruction", _scored(summary, "reconstruction"), "E log p(x\\|z): how well a row's code gives it back"),
-        ("KL", _scored(summary, "kl"), "what the code tells of a row, in nats: the price of the code"),
-        (
-            "active units",
-            f"{summary['active_units']} of {config['params']['latent_dim']}",
-            "units whose posterior mean varies over the rows (variance above 0.01); the rest are unused",
-        ),
     ]
+    if not exact:
+        rows += [
+            ("ELBO", _scored(summary, "elbo"), "what training raises: reconstruction minus KL; a looser bound"),
+            (
+                "reconstruction",
+                _scored(summary, "reconstruction"),
+                "E log p(x\\|z): how well a row's code gives it back",
+            ),
+            ("KL", _scored(summary, "kl"), "what the code tells of a row, in nats: the price of the code"),
+            (
+                "active units",
+                f"{summary['active_units']} of {summary['latent_units']}",
+                "units whose posterior mean varies over the rows (variance above 0.01); the rest are unused",
+            ),
+        ]
     if summary.get("bits_per_dim") is not None:
         shape = config["fitted"]["schema"]["shape"]
         scale = math.prod(shape) * math.log(2)
@@ -121,17 +153,31 @@ def _likelihood_part(config: dict[str, Any], summary: dict[str, Any]) -> list[st
         bits = plus_minus(summary["bits_per_dim"], None if error is None else error / scale)
         rows.append(("bits per dimension", bits, "-log p(x) in bits per value: the length of a lossless code"))
     intro = f"Means over the {count(summary['n'], 'test row')}, in nats where no other unit is named."
-    return [headline, worth, "## Scores", intro, table(("score", "value", "what it says"), rows), _bounds(config)]
+    return [
+        headline,
+        worth,
+        "## Scores",
+        intro,
+        table(("score", "value", "what it says"), rows),
+        _bounds(config, exact),
+    ]
 
 
-def _bounds(config: dict[str, Any]) -> str:
+def _bounds(config: dict[str, Any], exact: bool) -> str:
     fitted, params = config["fitted"], config["params"]
     lines = [
         "± is the standard error of the mean over the rows; it does not cover another start or another split.",
-        "ELBO ≤ importance-weighted bound ≤ log p(x), in expectation: the true log p(x) is at least what stands here, "
-        "and more samples (`vaekit evaluate RUN --samples 5000`) come closer. The value for independent features is "
-        "exact, so the gain too is a lower bound. KL is in closed form; reconstruction is an average over samples.",
     ]
+    if exact:
+        lines.append("The model's density is tractable: log p(x) is exact, and so is that of independent features.")
+    else:
+        closed = params.get("prior", "normal") == "normal" and params.get("network") != "ladder"
+        kl = "KL is in closed form; reconstruction is an average" if closed else "KL and reconstruction are averages"
+        lines.append(
+            "ELBO ≤ importance-weighted bound ≤ log p(x), in expectation: the true log p(x) is at least what stands "
+            "here, and more samples (`vaekit evaluate RUN --samples 5000`) come closer. The value for independent "
+            f"features is exact, so the gain too is a lower bound. {kl} over samples."
+        )
     if not LIKELIHOODS[fitted["likelihood"]].discrete:
         lines.append(
             "The values are continuous, so p(x) is a density per unit of each column: log p(x) changes with the units "
@@ -145,7 +191,7 @@ def _bounds(config: dict[str, Any]) -> str:
             f'(`binarize="{params["binarize"]}"`); the scores are of binary test rows, {test}, and compare only with '
             "scores of rows made binary in that way."
         )
-    if params["beta"] != 1 or params["free_bits"]:
+    if params.get("beta", 1) != 1 or params.get("free_bits"):
         lines.append("Training weighted the KL otherwise than the bound does; the scores above do not.")
     return bullets(lines)
 
@@ -187,25 +233,33 @@ def _data(config: dict[str, Any]) -> str:
 def _use(folder: str | Path, config: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Lines of Python and of the shell."""
     run, source, params = str(folder), shlex.quote(str(config["data"]["source"])), config["params"]
-    is_vae, end = config["model"] == "VAE", ".csv" if config["data"]["kind"] == "table" else ".npy"
-    own = "".join(f", {part}={part}" for part in ("encoder", "decoder") if params.get(part))
+    draws, codes, end = (
+        config["model"] != "Autoencoder",
+        config["model"] != "PixelCNN",
+        ".csv" if config["data"]["kind"] == "table" else ".npy",
+    )
+    own = "".join(f", {part}={part}" for part in ("encoder", "decoder", "prior") if isinstance(params.get(part), dict))
     python = [
         "import vaekit",
         "",
         f"model = vaekit.load({run!r}{own})",
-        "codes = model.transform(X)            # latent codes, one row each",
-        "rebuilt = model.reconstruct(X)        # each row, encoded and decoded",
     ]
-    if is_vae:
+    if codes:
+        python.append("codes = model.transform(X)            # latent codes, one row each")
+        python.append("rebuilt = model.reconstruct(X)        # each row, encoded and decoded")
+    if draws:
         python.append("new = model.sample(10)                # rows drawn from the model")
         python.append("log_px = model.score_samples(X)       # log p(x) in nats: low where a row is unusual")
     quoted = shlex.quote(run)
     shell = [
-        f"vaekit evaluate {quoted}{' --samples 5000' if is_vae else ''}",
-        f"vaekit encode {quoted} {source} -o codes.csv",
-        f"vaekit reconstruct {quoted} {source} -o rebuilt{end}",
+        f"vaekit evaluate {quoted}{' --samples 5000' if draws and codes else ''}",
     ]
-    if is_vae:
+    if codes:
+        shell += [
+            f"vaekit encode {quoted} {source} -o codes.csv",
+            f"vaekit reconstruct {quoted} {source} -o rebuilt{end}",
+        ]
+    if draws:
         shell += [
             f"vaekit sample {quoted} -n 100 -o samples{end}",
             f"vaekit score {quoted} {source} -o scores.csv",

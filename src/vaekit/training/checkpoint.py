@@ -30,6 +30,7 @@ class TrainingState:
         best_score: best validation score so far, and the epoch it belongs to.
         history: one record per complete epoch.
         tensors: named groups of tensors: "model", "optimizer", "best", "average", "rng", "epoch_rng", "values".
+        seconds: spent on the epoch under way.
     """
 
     epoch: int = 0
@@ -38,6 +39,7 @@ class TrainingState:
     best_epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     tensors: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 def save_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: Any = None) -> None:
@@ -92,6 +94,7 @@ class Checkpoint:
             "format": FORMAT,
             "epoch": state.epoch,
             "step": state.step,
+            "seconds": state.seconds,
             "best_score": state.best_score,
             "best_epoch": state.best_epoch,
             "history": state.history,
@@ -116,7 +119,7 @@ class Checkpoint:
             for name, tensor in tensors.items():
                 group, _, rest = name.partition("/")
                 groups[group][rest] = tensor
-            names = ("epoch", "step", "best_score", "best_epoch", "history")
+            names = ("epoch", "step", "seconds", "best_score", "best_epoch", "history")
             return TrainingState(**{name: metadata[name] for name in names}, tensors=groups)
         except (KeyError, TypeError) as error:
             raise RunError(f"{self.path} is not a checkpoint of vaekit.") from error

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from vaekit.errors import TrainingError, VaekitError
 from vaekit.randomness import isolated_rng, rng_state, set_rng_state
@@ -19,6 +19,7 @@ from vaekit.training.optimizer import FusedAdam
 from vaekit.training.schedules import SCHEDULES, warm_up
 
 Value = Callable[[Any, float], Tensor]
+MovingAverage = Callable[[Any, Any, Tensor | int], None]
 Callback = Callable[[dict[str, Any]], object]
 _LOOK = 200  # steps between looks at whether the loss is still a number
 _SMALL_WORK = 30_000_000  # multiply-adds of a forward pass below which a second thread costs more than it gives
@@ -56,8 +57,10 @@ class TrainingSettings:
         epsilon: added to the root of Adam's second moment.
         weight_decay: 0 by default.
         clip_norm: largest norm of the gradient, or None.
-        average: decay of the exponential moving average of the weights that is evaluated and kept, or None.
+        average: decay of the exponential moving average of the weights that is evaluated and kept, or None; at step t
+            it is at most (1 + t) / (10 + t), so that the start is soon forgotten.
         kl_warmup: epochs over which beta rises from 0 to its value.
+        validate_every: epochs from one validation to the next; the last epoch is always validated.
         patience: epochs without a better validation score, after the warm-up, before training stops; None: never.
         precision: "float32", or "bfloat16" for the networks.
         compile: whether to run the step through torch.compile.
@@ -73,6 +76,7 @@ class TrainingSettings:
     clip_norm: float | None = None
     average: float | None = None
     kl_warmup: float = 0.0
+    validate_every: int = 1
     patience: int | None = None
     precision: str = "float32"
     compile: bool = False
@@ -145,7 +149,7 @@ def _train(
     )
     averaged = None
     if settings.average is not None:
-        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+        averaged = AveragedModel(model, multi_avg_fn=_moving_average(settings.average))
     judged = model if averaged is None else averaged.module
 
     state.tensors.setdefault("best", _snapshot(judged))
@@ -168,7 +172,7 @@ def _train(
     total, warm = settings.epochs * steps, settings.kl_warmup * steps
 
     while state.epoch < settings.epochs and not _out_of_patience(state, settings):
-        began = time.monotonic()
+        began = time.monotonic() - state.seconds
         epoch_rng, values, first = rng_state(), [], state.step
         if first:  # resumed within an epoch: draw its order again, then go on where it stood
             epoch_rng, values = state.tensors["epoch_rng"], list(state.tensors["values"]["mean"].to(device))
@@ -190,19 +194,21 @@ def _train(
             if averaged is not None:
                 averaged.update_parameters(model)
             values.append(mean.detach())
-            state.step = step + 1
+            state.step, state.seconds = step + 1, time.monotonic() - began
             if state.step % _LOOK == 0 or state.step == steps:
                 _check_finite(model, values, state, settings, state.epoch * steps)
             if checkpoint is not None and state.step < steps and checkpoint.due:
                 _check_finite(model, values, state, settings, state.epoch * steps)
                 _save(checkpoint, state, model, averaged, optimizer, epoch_rng, values)
 
-        state.epoch, state.step = state.epoch + 1, 0
+        trained = time.monotonic()
+        state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
         judged.eval()
-        score = None if validate is None else float(validate(judged))
+        due = state.epoch % settings.validate_every == 0 or state.epoch == settings.epochs
+        score = float(validate(judged)) if validate is not None and due else None
         if score is not None and score != score:
             _give_up(model, state, settings, state.epoch * steps)
-        if score is None or state.best_score is None or score > state.best_score:
+        if validate is None or (score is not None and (state.best_score is None or score > state.best_score)):
             state.best_score, state.best_epoch = score, state.epoch
             state.tensors["best"] = _snapshot(judged)
         record = {
@@ -211,7 +217,7 @@ def _train(
             "validation": score,
             "beta_factor": warm_up(now, warm),
             "learning_rate": learning_rate,
-            "seconds": time.monotonic() - began,
+            "seconds": trained - began,  # of training alone, and of every sitting
         }
         state.history.append(record)
         with isolated_rng():
@@ -223,6 +229,18 @@ def _train(
     model.load_state_dict(state.tensors["best"])
     model.eval()
     return state
+
+
+def _moving_average(decay: float) -> MovingAverage:
+    """What AveragedModel calls at each step with its weights, the model's and the number of steps before."""
+
+    @torch.no_grad()
+    def update(averages: Any, weights: Any, count: Tensor | int) -> None:
+        rest = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
+        for average, weight in zip(averages, weights, strict=True):
+            average.lerp_(weight, rest)
+
+    return update
 
 
 def _out_of_patience(state: TrainingState, settings: TrainingSettings) -> bool:

@@ -1,0 +1,253 @@
+"""Models made to measure: networks, likelihood and prior from options and the data's statistics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vaekit.errors import OptionError
+from vaekit.likelihoods import Autoregressive, CategoricalCodes, Likelihood
+from vaekit.models.base import LatentVariableModel
+from vaekit.models.hierarchical import HierarchicalVAE
+from vaekit.models.vae import VAE
+from vaekit.nn import MLP, ConvDecoder, ConvEncoder, OneHot, Standardise
+from vaekit.nn.conv import as_maps
+from vaekit.priors import FlowPrior, GaussianMixture, Prior, StandardNormal, VampPrior
+from vaekit.schema import ColumnStats
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the networks of a VAE are made of; see `vaekit.VAE` for each.
+
+    Attributes:
+        network: "mlp", "conv" or "ladder".
+        latent_dim: L; of a ladder the channels of each latent map.
+        hidden: widths of an MLP.
+        activation: of every network.
+        channels: of each level's maps, of "conv" and "ladder".
+        blocks: residual blocks at each level.
+        stochastic_layers: of a ladder.
+        masked_layers: gated layers of an autoregressive likelihood; 0 for independent values.
+        masked_channels, masked_kernel, masked_features: of those layers and the feature map that they are given.
+        prior: "normal", "mixture", "vamp" or "flow", or a module.
+        components: of the prior where it is a mixture.
+    """
+
+    network: str = "mlp"
+    latent_dim: int = 20
+    hidden: Sequence[int] = (512,)
+    activation: str = "silu"
+    channels: Sequence[int] = (32, 64)
+    blocks: int = 1
+    stochastic_layers: int = 3
+    masked_layers: int = 0
+    masked_channels: int = 16
+    masked_kernel: int = 3
+    masked_features: int = 8
+    prior: str | Prior = "normal"
+    components: int = 100
+
+
+def build_vae(
+    base: Likelihood,
+    stats: ColumnStats,
+    how: Architecture,
+    *,
+    encoder: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+    examples: Tensor | None = None,
+) -> LatentVariableModel:
+    r"""A VAE, at the start of training.
+
+    Args:
+        base: likelihood of a value, calibrated.
+        stats: of the data.
+        how: the rest.
+        encoder, decoder: own modules, which become part of the model as they are.
+        examples: (n, \*shape) rows as the model takes them, at which pseudo-inputs start.
+
+    Raises:
+        OptionError: parts do not fit the data or each other.
+    """
+    image = len(base.shape) == 2 or len(base.shape) == 3
+    if not image and (how.network != "mlp" or how.masked_layers):
+        what = f"network={how.network!r}" if how.network != "mlp" else f"masked_layers={how.masked_layers}"
+        raise OptionError(f"{what} needs images, (n, H, W) or (n, C, H, W), but a row of X has shape {base.shape}.")
+    likelihood = base
+    if how.masked_layers:
+        check_autoregressive(base, "masked_layers")
+        likelihood = Autoregressive(
+            base,
+            features=how.masked_features,
+            layers=how.masked_layers,
+            channels=how.masked_channels,
+            kernel_size=how.masked_kernel,
+        )
+        likelihood.start(stats)
+    scaling = input_scaling(base, stats)
+    if how.network == "ladder":
+        if how.prior != "normal" or encoder is not None or decoder is not None:
+            raise OptionError("network='ladder' has a prior and networks of its own: prior='normal', no own modules.")
+        model = HierarchicalVAE(
+            likelihood,
+            how.channels,
+            latent=how.latent_dim,
+            layers=how.stochastic_layers,
+            blocks=how.blocks,
+            activation=how.activation,
+            scaling=scaling,
+        )
+        with torch.no_grad():
+            model.offset.copy_(likelihood.marginal(stats))
+        return model
+    encoder, decoder = build_networks(likelihood, stats, scaling, how, encoder=encoder, decoder=decoder)
+    prior = build_prior(how, base.shape, examples)
+    return VAE(encoder, decoder, likelihood, how.latent_dim, prior=prior, scaling=scaling)
+
+
+def check_autoregressive(base: Likelihood, what: str) -> None:
+    """Raise OptionError unless pixels of that likelihood can be read one after the other."""
+    if base.name not in ("bernoulli", "logistic_mixture"):
+        raise OptionError(
+            f"{what} needs binary pixels or whole levels, likelihood='bernoulli' or 'logistic_mixture', "
+            f"not {base.name!r}."
+        )
+
+
+def build_prior(how: Architecture, shape: tuple[int, ...], examples: Tensor | None) -> Prior:
+    """The prior by its name, or as it is."""
+    latent_dim = how.latent_dim
+    if isinstance(how.prior, Prior):
+        if how.prior.latent_dim != latent_dim:
+            raise OptionError(f"The prior has {how.prior.latent_dim} units, but latent_dim is {latent_dim}.")
+        return how.prior
+    if how.prior == "mixture":
+        return GaussianMixture(latent_dim, how.components)
+    if how.prior == "vamp":
+        start = torch.zeros(how.components, *shape)
+        if examples is not None:
+            chosen = torch.randint(len(examples), (how.components,))
+            start = examples[chosen.to(examples.device)].cpu()
+        return VampPrior(latent_dim, start)
+    return FlowPrior(latent_dim) if how.prior == "flow" else StandardNormal(latent_dim)
+
+
+class Headed(nn.Module):
+    """A network with a linear map on its flattened output: gives any encoder the width that q's parameters need.
+
+    Args:
+        body: module from (B, ...) to (B, F), or (B, ...) with F values.
+        features: F.
+        out_features: width of the output.
+    """
+
+    def __init__(self, body: nn.Module, features: int, out_features: int) -> None:
+        super().__init__()
+        self.body = body
+        self.head = nn.Linear(features, out_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, ...) to (B, out_features)."""
+        return self.head(self.body(x).flatten(1))
+
+
+def input_scaling(likelihood: Likelihood, stats: ColumnStats) -> nn.Module:
+    """The first layer that suits a kind of data.
+
+    Binary values stay as they are, codes become indicators, whole numbers with a known end are divided by it, open
+    counts become standardised logarithms and real numbers are standardised, column by column.
+    """
+    if isinstance(likelihood, CategoricalCodes):
+        return OneHot(likelihood.num_params)
+    if likelihood.name == "bernoulli":
+        return nn.Identity()
+    scaling = Standardise(stats.shape, log1p=likelihood.name in ("poisson", "negative_binomial"))
+    if likelihood.name in ("binomial", "discretised_logistic", "logistic_mixture"):
+        scaling.scale.fill_(max(float(stats.high.max()), 1.0))
+    elif scaling.log1p:
+        scaling.loc.copy_(torch.log1p(stats.mean))
+        scaling.scale.copy_((stats.std / (1 + stats.mean)).clamp_min(0.1))
+    else:
+        scaling.loc.copy_(stats.mean)
+        scaling.scale.copy_(torch.where(stats.std > 0, stats.std, torch.inf))  # a constant column tells nothing
+    return scaling
+
+
+def build_networks(
+    likelihood: Likelihood,
+    stats: ColumnStats,
+    scaling: nn.Module,
+    how: Architecture,
+    *,
+    encoder: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+) -> tuple[nn.Module, nn.Module]:
+    r"""Encoder and decoder of a VAE: MLPs, convolutions, or own modules, which become part of the model as they are.
+
+    The decoder mirrors the encoder; the last bias of an MLP starts at the independent features.
+
+    Args:
+        likelihood: for the raw parameters that the decoder must give.
+        stats: of the data.
+        scaling: what the encoder sees comes out of it.
+        how: the sizes.
+        encoder: own module from (B, \*shape) to (B, ...); the number of its features is found by a dry run.
+        decoder: own module from (B, L) to (B, P, \*shape).
+
+    Raises:
+        OptionError: an own module does not take or give what it should.
+    """
+    zero = scaling(torch.zeros(2, *likelihood.shape))
+    latent_dim = how.latent_dim
+    if encoder is not None:
+        encoder = Headed(encoder, dry_run("encoder", encoder, zero)[0].numel(), 2 * latent_dim)
+    elif how.network == "conv":
+        maps = zero.reshape(2, -1, *likelihood.shape[-2:]).shape[1:]
+        encoder = ConvEncoder(tuple(maps), how.channels, 2 * latent_dim, how.blocks, how.activation)
+    else:
+        encoder = MLP(zero[0].numel(), how.hidden, 2 * latent_dim, how.activation)
+    if decoder is not None:
+        given = tuple(dry_run("decoder", decoder, torch.zeros(2, latent_dim)).shape)
+        wanted = (2, likelihood.num_params, *likelihood.shape)
+        swapped = given != wanted and sorted(given) == sorted(wanted) and len(given) == len(wanted) > 2
+        if math.prod(given) != math.prod(wanted) or swapped:
+            raise OptionError(
+                f"The decoder gives shape {given} for 2 codes, but likelihood={likelihood.name!r} needs {wanted}."
+            )
+    elif how.network == "conv":
+        channels, height, width = as_maps(likelihood.shape)
+        maps = (likelihood.num_params * channels, height, width)
+        decoder = ConvDecoder(latent_dim, how.channels, maps, how.blocks, how.activation)
+        with torch.no_grad():
+            decoder.offset.copy_(likelihood.marginal(stats).reshape(maps))
+    else:
+        out = likelihood.num_params * math.prod(likelihood.shape)
+        decoder = MLP(latent_dim, tuple(reversed(how.hidden)), out, how.activation)
+        with torch.no_grad():
+            decoder.output.bias.copy_(likelihood.marginal(stats).reshape(-1))
+    return encoder, decoder
+
+
+@torch.no_grad()
+def dry_run(name: str, module: nn.Module, x: Tensor) -> Tensor:
+    """What an own module gives for x, in evaluation mode.
+
+    Raises:
+        OptionError: the module fails on it, or gives no tensor with a row for each row.
+    """
+    training = module.training
+    module.eval()
+    try:
+        out = module(x)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise OptionError(f"The {name} fails on an input of shape {tuple(x.shape)}: {error}") from error
+    finally:
+        module.train(training)
+    if not isinstance(out, Tensor) or out.shape[:1] != x.shape[:1]:
+        raise OptionError(f"The {name} must give one tensor with a row for each row of its input.")
+    return out
