@@ -26,6 +26,7 @@ Data = Annotated[
 Out = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Ends in .csv .parquet .npy or .npz.")]
 Kind = Annotated[str | None, typer.Option(help="Where the file cannot tell: array, table, images or graph.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Annealed = Annotated[bool, typer.Option("--ais", help="Also by annealed importance sampling, on some rows: slow.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
 
@@ -94,6 +95,10 @@ def evaluate(
             min=1, help="Importance samples of each row; of a graph, of the bound.", show_default="100, or 10"
         ),
     ] = None,
+    ais: Annealed = False,
+    chains: Annotated[int, typer.Option(min=1, help="Of --ais: chains for each row.")] = 16,
+    temperatures: Annotated[int, typer.Option(min=1, help="Of --ais: steps from q(z|x) to the posterior.")] = 500,
+    rows: Annotated[int, typer.Option(min=1, help="Of --ais: rows, evenly spaced, and as many simulated.")] = 100,
     kind: Kind = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -101,7 +106,8 @@ def evaluate(
     """Score held-out data: log p(x), its bound and its parts, in nats a row; of a graph, AUC and AP of edges."""
     from vaekit.cli.verbs import evaluate_run
 
-    evaluate_run(run, data, samples=samples, kind=kind, device=device, as_json=as_json)
+    how = {"chains": chains, "temperatures": temperatures, "rows": rows} if ais else None
+    evaluate_run(run, data, samples=samples, annealing=how, kind=kind, device=device, as_json=as_json)
 
 
 @app.command(epilog="Example:  vaekit info RUN")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 from vaekit.cli.graphdata import GraphData
 from vaekit.cli.graphverbs import encode_graph, sample_graph
@@ -18,22 +20,38 @@ from vaekit.cli.split import split_data
 from vaekit.data.datasets import dataset_info, dataset_names
 from vaekit.data.sources import read
 from vaekit.errors import OptionError, RunError
-from vaekit.estimators import Autoencoder, PixelCNN, load
+from vaekit.estimators import VAE, Autoencoder, PixelCNN, load
 from vaekit.estimators.graph import GraphEstimator
+from vaekit.evaluation import Annealing
+from vaekit.plots.view import spaced
 from vaekit.runs import REPORT, WEIGHTS, read_config, read_metrics
 from vaekit.schema import Dataset
 
 
 def evaluate_run(
-    run: Path, source: str | None, *, samples: int | None, kind: str | None, device: str, as_json: bool
+    run: Path,
+    source: str | None,
+    *,
+    samples: int | None,
+    annealing: dict[str, int] | None,
+    kind: str | None,
+    device: str,
+    as_json: bool,
 ) -> None:
     """Score test data; see `vaekit evaluate --help`."""
     estimator = load(run, device=device)
+    if annealing is not None and not isinstance(estimator, VAE):
+        raise OptionError(f"--ais is for a VAE of rows; {run} holds a {type(estimator).__name__}.")
     if isinstance(estimator, GraphEstimator):
         summary = _graph_data(run, source, kind).evaluate(estimator, samples)
         title = f"{run}: a graph of {summary['n_nodes']:,} nodes"
     else:
-        summary = estimator.evaluate(_test_rows(run, source, kind), num_samples=samples or REPORT_SAMPLES)
+        X = _test_rows(run, source, kind)
+        summary = estimator.evaluate(X, num_samples=samples or REPORT_SAMPLES)
+        if annealing is not None:
+            few = _safe_indexing(X, spaced(summary["n"], annealing["rows"]))
+            how = Annealing(annealing["chains"], annealing["temperatures"])
+            summary |= estimator.anneal(few, how, simulated=_num_samples(few))
         title = f"{run}: {summary['n']} rows, nats a row"
     if as_json:
         _print_json(summary)

@@ -14,6 +14,7 @@ from vaekit.data.rows import Binarize, Rows
 from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.latent import LatentEstimator
 from vaekit.estimators.options import check_draws
+from vaekit.evaluation.annealing import Annealing, summarise_annealing
 from vaekit.evaluation.likelihood import RowScores, score_independent, score_rows, summarise
 from vaekit.models import LatentVariableModel
 from vaekit.models.building import Architecture, build_vae
@@ -312,3 +313,18 @@ class VAE(LatentEstimator, DensityEstimator):
         rows, scores = self._scores(X, num_samples)
         independent = score_independent(self.independent_, rows)
         return summarise(scores, self._likelihood(), independent)
+
+    def anneal(self, X: Any, how: Annealing | None = None, *, simulated: int = 100) -> dict[str, Any]:
+        """Bounds on log p(x) by annealed importance sampling: see `vaekit.evaluation.annealing`.
+
+        Args:
+            X: rows to score; each takes chains * temperatures * leapfrog gradients, so a hundred say much.
+            how: chains, temperatures and the rest.
+            simulated: rows drawn from the model, on which chains in both directions bound the error.
+
+        Returns:
+            The lower bound for X (`ais`), and on simulated rows lower and upper bound and their gap (`bdmc_...`), each
+            with its standard error over the rows, in nats.
+        """
+        rows = self._prepare(self._read(X), training=False)
+        return summarise_annealing(self.model_, rows, simulated, how)

@@ -1,5 +1,6 @@
 """Evaluation: what a trained model is worth."""
 
+from vaekit.evaluation.annealing import Annealing, annealed_scores, bidirectional_scores, summarise_annealing
 from vaekit.evaluation.likelihood import (
     RowScores,
     active_units,
@@ -16,8 +17,11 @@ from vaekit.evaluation.links import link_scores, spectral_embedding, spectral_sc
 from vaekit.evaluation.representation import classification_scores, cluster_scores
 
 __all__ = [
+    "Annealing",
     "RowScores",
     "active_units",
+    "annealed_scores",
+    "bidirectional_scores",
     "bits_per_dim",
     "classification_scores",
     "cluster_scores",
@@ -30,5 +34,6 @@ __all__ = [
     "spectral_embedding",
     "spectral_scores",
     "summarise",
+    "summarise_annealing",
     "summarise_density",
 ]

@@ -1,0 +1,285 @@
+r"""Annealed importance sampling: log p(x) closer than importance samples come, and how close that is.
+
+A chain goes from a distribution f_0 that can be sampled to the posterior, through
+
+.. math:: f_t(z) \propto f_0(z)^{1 - \beta_t}\, p(x, z)^{\beta_t}, \qquad 0 = \beta_0 < \ldots < \beta_T = 1
+
+each left invariant by a step of Hamiltonian Monte Carlo. Its weight has the expectation p(x), so the mean of
+log (1/C) sum_c w_c is a lower bound on log p(x) (Neal 2001; Wu et al. 2017). On data simulated from the model a
+posterior sample is known, a chain can run backwards from it, and the inverse weights give an upper bound (Grosse et al.
+2015): the gap between the two bounds the error of both, on data that are like the model's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vaekit.data.rows import Rows
+from vaekit.errors import Faults
+from vaekit.evaluation.likelihood import mean_and_se
+from vaekit.models.base import LatentVariableModel
+from vaekit.priors import StandardNormal
+from vaekit.randomness import RowNoise, isolated_rng, row_keys
+
+ACCEPTANCE = 0.65  # of the Hamiltonian steps, which their lengths are tuned to (Neal 2011)
+_PILOT_CHAINS = 4
+_VALUES = 2**21  # decoded values at a time
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """How to anneal.
+
+    Attributes:
+        chains: C, chains for each row.
+        temperatures: T, the number of steps from f_0 to the posterior.
+        leapfrog: steps of the integrator in each Hamiltonian step.
+        start: f_0: "posterior", the recognition model q(z|x), or "prior", as in Wu et al. (2017), which needs more
+            temperatures and assumes nothing of q.
+        seed: of the noise.
+    """
+
+    chains: int = 16
+    temperatures: int = 500
+    leapfrog: int = 5
+    start: Literal["posterior", "prior"] = "posterior"
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise OptionError that names every fault."""
+        faults = Faults()
+        for name in ("chains", "temperatures", "leapfrog"):
+            faults.number(name, getattr(self, name), low=1, integer=True)
+        faults.choice("start", self.start, ["posterior", "prior"])
+        faults.raise_if_any()
+
+
+def sigmoid_schedule(temperatures: int, steepness: float = 4.0) -> np.ndarray:
+    """Inverse temperatures from 0 to 1, dense at both ends (Wu et al. 2017, section 4.1).
+
+    >>> sigmoid_schedule(4).round(3).tolist()
+    [0.0, 0.105, 0.5, 0.895, 1.0]
+    """
+    s = 1 / (1 + np.exp(-steepness * np.linspace(-1, 1, temperatures + 1)))
+    return (s - s[0]) / (s[-1] - s[0])
+
+
+def annealed_scores(
+    model: LatentVariableModel, rows: Rows, how: Annealing | None = None, *, batch_size: int | None = None
+) -> np.ndarray:
+    """(n,) stochastic lower bounds on log p(x) in nats, by C annealed chains for each row.
+
+    A row's value is a function of the row and the seed.
+
+    Args:
+        model: in evaluation mode.
+        rows: binary or in the likelihood's units; grey-scale rows must have been `fixed`.
+        how: chains, temperatures and the rest.
+        batch_size: rows at a time; does not change values.
+
+    Raises:
+        OptionError: a number in `how` cannot be used.
+    """
+    how = how or Annealing()
+    how.check()
+    device = next(model.parameters()).device
+    scores = []
+    with isolated_rng(), _frozen(model):
+        for part in rows.chunks(batch_size or _batch(how, rows.shape)):
+            problem = _Problem(model, rows.take(part).to(device), rows.keys(part).to(device), how)
+            scores.append(_mean_weight(problem.forward(problem.tune())).cpu())
+    return torch.cat(scores).double().numpy()
+
+
+def bidirectional_scores(
+    model: LatentVariableModel, n: int = 100, how: Annealing | None = None, *, batch_size: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Stochastic lower and upper bounds, (n,) each in nats, on log p(x) of n rows simulated from the model.
+
+    Args:
+        model: in evaluation mode.
+        n: rows to simulate.
+        how, batch_size: as for `annealed_scores`.
+    """
+    how = how or Annealing()
+    how.check()
+    device = next(model.parameters()).device
+    lower, upper = [], []
+    with isolated_rng(how.seed), _frozen(model):
+        with torch.no_grad():
+            z = model.prior(model.posterior).sample((n,)).to(device)
+            parts = [model.decode(part).sample() for part in z.split(256)]
+        x = torch.cat(parts)
+        size = batch_size or _batch(how, tuple(x.shape[1:]))
+        for start in range(0, n, size):
+            some = slice(start, start + size)
+            problem = _Problem(model, x[some], row_keys(x[some].cpu()).to(device), how)
+            steps = problem.tune()
+            lower.append(_mean_weight(problem.forward(steps)).cpu())
+            upper.append(-_mean_weight(-problem.backward(steps, z[some])).cpu())
+    return torch.cat(lower).double().numpy(), torch.cat(upper).double().numpy()
+
+
+def summarise_annealing(
+    model: LatentVariableModel, rows: Rows, simulated: int, how: Annealing | None = None
+) -> dict[str, Any]:
+    """The lower bound for rows, and the sandwich on simulated ones, each with its standard error, for a report."""
+    how = how or Annealing()
+    summary: dict[str, Any] = {"ais_n": len(rows), "ais_chains": how.chains, "ais_temperatures": how.temperatures}
+    summary["ais"], summary["ais_se"] = mean_and_se(annealed_scores(model, rows, how))
+    lower, upper = bidirectional_scores(model, simulated, how)
+    summary["bdmc_n"] = simulated
+    summary["bdmc_lower"], summary["bdmc_lower_se"] = mean_and_se(lower)
+    summary["bdmc_upper"], summary["bdmc_upper_se"] = mean_and_se(upper)
+    summary["bdmc_gap"], summary["bdmc_gap_se"] = mean_and_se(upper - lower)
+    return summary
+
+
+def _batch(how: Annealing, shape: tuple[int, ...]) -> int:
+    return max(1, min(512, _VALUES // (how.chains * math.prod(shape))))
+
+
+class _frozen:
+    """Within the block the model's parameters need no gradient, so that that of z alone is computed."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+
+    def __enter__(self) -> None:
+        for parameter in self.parameters:
+            parameter.requires_grad_(False)
+
+    def __exit__(self, *error: object) -> None:
+        for parameter in self.parameters:
+            parameter.requires_grad_(True)
+
+
+def _mean_weight(log_weights: Tensor) -> Tensor:
+    """(C, B) to (B,): log of the mean weight."""
+    return torch.logsumexp(log_weights, 0) - math.log(len(log_weights))
+
+
+class _Problem:
+    """The annealing of a batch of rows: densities, noise and the chains themselves."""
+
+    def __init__(self, model: LatentVariableModel, x: Tensor, keys: Tensor, how: Annealing) -> None:
+        self.model, self.x, self.keys, self.how = model, x, keys, how
+        self.betas = torch.from_numpy(sigmoid_schedule(how.temperatures)).tolist()
+        with torch.no_grad():
+            self.prior = model.prior(model.posterior)
+            posterior: Distribution = model.posterior(x)
+            self.scale = torch.ones_like(posterior.mean)
+            self.from_prior = how.start == "prior"
+            if not self.from_prior:
+                self.scale = posterior.stddev
+        self.posterior = posterior
+        self.latent = model.latent_dim
+
+    def _noise(self, chains: int, seed: int) -> Callable[[int], tuple[Tensor, Tensor]]:
+        """From a temperature's number to normal (C, B, L) and uniform (C, B) noise that belongs to the rows."""
+        each = chains * (self.latent + 1)
+        noise = RowNoise(each * (self.how.temperatures + 1), seed)
+
+        def draw(t: int) -> tuple[Tensor, Tensor]:
+            numbers = noise(self.keys, t * each, each).view(-1, chains, self.latent + 1).transpose(0, 1)
+            return numbers[..., :-1], torch.special.ndtr(numbers[..., -1])
+
+        return draw
+
+    def _parts(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """log p(x, z) and log f_0(z), (C, B) each."""
+        log_pz = self.prior.log_prob(z)
+        log_joint = log_pz + self.model.decode(z).log_prob(self.x)
+        return log_joint, log_pz if self.from_prior else self.posterior.log_prob(z)
+
+    def _at(self, z: Tensor, beta: float) -> tuple[Tensor, Tensor, Tensor]:
+        """log f_t(z), its gradient, and log p(x, z) - log f_0(z)."""
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            log_joint, log_start = self._parts(z)
+            value = beta * log_joint + (1 - beta) * log_start
+            (gradient,) = torch.autograd.grad(value.sum(), z)
+        return value.detach(), gradient, (log_joint - log_start).detach()
+
+    @torch.no_grad()
+    def _difference(self, z: Tensor) -> Tensor:
+        log_joint, log_start = self._parts(z)
+        return log_joint - log_start
+
+    def _move(
+        self, z: Tensor, beta: float, step: Tensor, normal: Tensor, uniform: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A Hamiltonian step: where it ends, log p(x, z) - log f_0(z) there, and whether it was accepted, (C, B)."""
+        value, gradient, difference = self._at(z, beta)
+        width = (step.unsqueeze(-1) * self.scale).expand_as(z)
+        momentum, new, new_value, new_difference = normal, z, value, difference
+        for _ in range(self.how.leapfrog):
+            momentum = momentum + 0.5 * width * gradient
+            new = new + width * momentum
+            new_value, gradient, new_difference = self._at(new, beta)
+            momentum = momentum + 0.5 * width * gradient
+        log_ratio = new_value - value - 0.5 * (momentum.square() - normal.square()).sum(-1)
+        accepted = (torch.log(uniform) < log_ratio) & torch.isfinite(log_ratio)
+        return (
+            torch.where(accepted.unsqueeze(-1), new, z),
+            torch.where(accepted, new_difference, difference),
+            accepted,
+        )
+
+    def _first(self, normal: Tensor) -> Tensor:
+        """Where the chains start: (C, B, L) from f_0."""
+        if not self.from_prior:
+            with torch.no_grad():
+                return self.posterior.rsample(normal.shape[:1], noise=normal)  # type: ignore[call-arg]
+        if isinstance(self.model.prior, StandardNormal):
+            return normal
+        with isolated_rng(self.how.seed):  # the same for all rows
+            return self.prior.sample(torch.Size((len(normal), 1))).expand_as(normal)
+
+    def tune(self) -> list[Tensor]:
+        """Length (B,) of the Hamiltonian steps at each temperature, found by a run whose weights are not used.
+
+        The weights' expectation is p(x) only if a step does not depend on where its own chain has been.
+        """
+        chains = min(_PILOT_CHAINS, self.how.chains)
+        draw = self._noise(chains, self.how.seed + 1)
+        z = self._first(draw(0)[0])
+        step = torch.full((len(self.x),), 0.5 / self.latent**0.25, device=z.device)
+        rate = torch.full_like(step, ACCEPTANCE)
+        steps = []
+        for t in range(1, self.how.temperatures):
+            steps.append(step)
+            z, _, accepted = self._move(z, self.betas[t], step, *draw(t))
+            rate = 0.8 * rate + 0.2 * accepted.float().mean(0)
+            step = step * torch.where(rate > ACCEPTANCE, 1.05, 0.95)
+        return steps
+
+    def forward(self, steps: list[Tensor]) -> Tensor:
+        """(C, B) log weights of chains from f_0 to the posterior."""
+        draw, betas = self._noise(self.how.chains, self.how.seed), self.betas
+        z = self._first(draw(0)[0])
+        difference = self._difference(z)
+        log_weights = betas[1] * difference.double()
+        for t in range(1, self.how.temperatures):
+            z, difference, _ = self._move(z, betas[t], steps[t - 1], *draw(t))
+            log_weights += (betas[t + 1] - betas[t]) * difference
+        return log_weights
+
+    def backward(self, steps: list[Tensor], z: Tensor) -> Tensor:
+        """(C, B) log weights of chains from posterior samples (B, L) to f_0: the mean of their inverses is 1 / p(x)."""
+        draw, betas = self._noise(self.how.chains, self.how.seed + 2), self.betas
+        z = z.expand(self.how.chains, *z.shape)
+        difference = self._difference(z)
+        log_weights = (1 - betas[-2]) * difference.double()
+        for t in reversed(range(1, self.how.temperatures)):
+            z, difference, _ = self._move(z, betas[t], steps[t - 1], *draw(t))
+            log_weights += (betas[t] - betas[t - 1]) * difference
+        return log_weights
