@@ -11,7 +11,13 @@ from torch.distributions import Distribution
 from vaekit.distributions import DiagonalNormal
 from vaekit.errors import OptionError
 from vaekit.models.base import Terms
-from vaekit.objectives import elbo, importance_weighted
+from vaekit.objectives import (
+    doubly_reparameterised,
+    elbo,
+    importance_weighted,
+    sticking_the_landing,
+    total_correlation,
+)
 from vaekit.priors import Prior, StandardNormal
 
 EVERY = pytest.mark.parametrize("case", c.OBJECTIVES, ids=[case.id for case in c.OBJECTIVES])
@@ -171,3 +177,104 @@ def test_a_prior_without_closed_form_needs_monte_carlo():
     assert str(error.value) == "This prior has no KL in closed form; use kl='monte_carlo'."
     assert np.isfinite(elbo(t, analytic=False).numpy()).all()
     assert math.isfinite(float(importance_weighted(t).sum()))
+
+
+# -- gradients of the recognition network, against long Monte Carlo runs ---------------------------------------------
+
+
+def gradients(call, samples, *, off=0.4, draws=400, seed=0):
+    """(draws, P) gradients with respect to the encoder's weights, for five rows of the linear-Gaussian model."""
+    exact = c.LinearGaussian(off, n=5)
+    x, weights = torch.from_numpy(exact.x), list(exact.model.encoder.parameters())
+    torch.manual_seed(seed)
+    rows = []
+    for _ in range(draws):
+        value = call(exact.model.terms(x, samples)).mean()
+        rows.append(torch.cat([g.flatten() for g in torch.autograd.grad(value, weights)]))
+    return torch.stack(rows).double()
+
+
+def agree(a, b, sigmas=5.0):
+    """Whether the means of two sets of draws agree within their standard errors."""
+    error = (a.var(0) / len(a) + b.var(0) / len(b)).sqrt()
+    return bool(((a.mean(0) - b.mean(0)).abs() <= sigmas * error + 1e-6).all())
+
+
+@pytest.mark.parametrize("samples", [1, 5])
+def test_dreg_has_the_gradient_of_the_bound_with_less_variance(samples):
+    usual, doubly = (gradients(call, samples) for call in (importance_weighted, doubly_reparameterised))
+    assert agree(usual, doubly)
+    assert float(doubly.var(0).sum()) < float(usual.var(0).sum())
+
+
+def test_stl_is_unbiased_for_one_sample_and_biased_for_more():
+    assert agree(gradients(importance_weighted, 1), gradients(sticking_the_landing, 1))
+    assert not agree(gradients(importance_weighted, 10, draws=1500), gradients(sticking_the_landing, 10, draws=1500))
+
+
+def test_path_gradients_vanish_at_the_posterior():
+    """Where q is exact their variance is zero; that of estimator A is not."""
+    noisy = gradients(importance_weighted, 1, off=0.0, draws=50)
+    for call in (sticking_the_landing, doubly_reparameterised):
+        path = gradients(call, 1, off=0.0, draws=50)
+        assert float(path.abs().max()) < 1e-3 < float(noisy.abs().max())
+
+
+def test_the_variance_of_the_elbo_orders():
+    """Summed over the weights: the path derivative is below estimators A and B where q is nearly the posterior."""
+    a = gradients(lambda t: elbo(t, analytic=False), 1, off=0.05).var(0).sum()
+    b = gradients(elbo, 1, off=0.05).var(0).sum()
+    stl = gradients(sticking_the_landing, 1, off=0.05).var(0).sum()
+    assert float(stl) < 0.5 * min(float(a), float(b))
+
+
+@pytest.mark.parametrize("call", [doubly_reparameterised, sticking_the_landing])
+def test_path_objectives_keep_the_value_and_the_model_s_gradient(call):
+    """Same value as the bound, and the same gradient for the decoder, sample by sample."""
+    exact = c.LinearGaussian(0.3, n=6)
+    x, found = torch.from_numpy(exact.x), []
+    for objective in (importance_weighted, call):
+        torch.manual_seed(1)
+        value = objective(exact.model.terms(x, 4))
+        decoder = torch.autograd.grad(value.sum(), list(exact.model.decoder.parameters()))
+        found.append((value.detach(), *decoder))
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("call", [doubly_reparameterised, sticking_the_landing, lambda t: total_correlation(t, 10)])
+def test_a_hierarchy_has_no_path_objective(call):
+    case = next(case for case in c.MODEL_CASES if case.id == "ladder")
+    with pytest.raises(OptionError):
+        call(case.make().terms(case.rows(3) if hasattr(case, "rows") else torch.from_numpy(case.data[:3]).float(), 2))
+
+
+def test_total_correlation_by_hand():
+    """Mutual information, total correlation and the units' own divergence, from the definition."""
+    t, n, beta = terms(K=1, B=4), 10, 3.0
+    q = torch.distributions.Normal(t.posterior.mean, t.posterior.stddev)
+    log_q = q.log_prob(t.z[0][:, None])  # (B, B, L)
+    scale = math.log(n * 4)
+    joint = log_q.sum(-1).exp().sum(1).log() - scale
+    units = (log_q.exp().sum(1).log() - scale).sum(-1)
+    own = q.log_prob(t.z[0]).sum(-1)
+    expected = t.log_px[0] - (own - joint) - beta * (joint - units) - (units - t.log_pz[0])
+    torch.testing.assert_close(total_correlation(t, n, beta=beta), expected)
+    torch.testing.assert_close(total_correlation(t, n), elbo(t, analytic=False))
+    torch.testing.assert_close(total_correlation(t, n, beta=beta, weight=0.0), t.log_px[0])
+
+
+def test_the_minibatch_estimate_is_exact_on_the_whole_data():
+    """With the whole data set as the batch, log q(z) is that of the mixture of all posteriors, but for log n."""
+    exact = c.LinearGaussian(n=30)
+    t = exact.model.terms(torch.from_numpy(exact.x), 1)
+    q = t.posterior
+    mixture = torch.distributions.MixtureSameFamily(
+        torch.distributions.Categorical(torch.ones(30)),
+        torch.distributions.Independent(torch.distributions.Normal(q.mean, q.stddev), 1),
+    ).log_prob(t.z[0])
+    units = torch.distributions.MixtureSameFamily(
+        torch.distributions.Categorical(torch.ones(2, 30)), torch.distributions.Normal(q.mean.T, q.stddev.T)
+    ).log_prob(t.z[0])
+    gained = total_correlation(t, 30, beta=2.0) - total_correlation(t, 30)
+    torch.testing.assert_close(-gained, mixture - units.sum(1) + (1 - 2) * -math.log(30), rtol=1e-4, atol=1e-4)

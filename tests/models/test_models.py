@@ -1,5 +1,7 @@
 """Every model against the laws in contracts.py, and the autoencoder against its formula and against PCA."""
 
+import itertools
+
 import contracts as c
 import numpy as np
 import pytest
@@ -9,8 +11,8 @@ from torch import nn
 
 from vaekit.data.rows import Rows
 from vaekit.errors import OptionError
-from vaekit.likelihoods import LIKELIHOODS
-from vaekit.models import VAE, Autoencoder
+from vaekit.likelihoods import LIKELIHOODS, Autoregressive, Bernoulli, LogisticMixture
+from vaekit.models import VAE, Autoencoder, PixelCNN
 from vaekit.models.building import Architecture, build_networks, dry_run, input_scaling
 from vaekit.models.vae import MeanEncoder
 from vaekit.nn import MLP, Standardise
@@ -199,3 +201,85 @@ def test_autoencoder_takes_decoders_whose_output_does_not_lie_in_order():
     model = Autoencoder(MLP(6, (), 2), c.SequenceDecoder(2, 2, 3), Standardise((2, 3)), 2)
     x = torch.randn(4, 2, 3)
     assert model.errors(x).shape == (4,) and model.decode(torch.zeros(4, 2)).shape == (4, 2, 3)
+
+
+# -- images of four pixels: all 16 can be scored -------------------------------------------------------------------
+
+FOUR = torch.tensor(list(itertools.product([0.0, 1.0], repeat=4))).view(-1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        Architecture("mlp", 2, (8,)),
+        Architecture("conv", 2, channels=(4,)),
+        Architecture("ladder", 1, channels=(4,), stochastic_layers=2),
+        Architecture("ladder", 1, channels=(4, 4), stochastic_layers=3, masked_layers=1, masked_channels=4),
+        Architecture("conv", 2, channels=(4,), masked_layers=2, masked_channels=4),
+        Architecture("mlp", 2, (8,), prior="mixture", components=3),
+        Architecture("mlp", 2, (8,), prior="vamp", components=3),
+        Architecture("mlp", 2, (8,), prior="flow"),
+    ],
+    ids=lambda how: f"{how.network}, {how.prior}, {how.masked_layers} masked",
+)
+def test_the_sixteen_probabilities_sum_to_one(how):
+    """By many importance samples; their own spread says how near."""
+    data = np.random.default_rng(0).integers(0, 2, (100, 2, 2))
+    model = c.image_vae(c.LikelihoodCase("bernoulli", data, 2), how)
+    with torch.no_grad():
+        terms = model.terms(FOUR, 20_000)
+        weights = (terms.log_px + terms.log_pz - terms.log_qz).exp().sum(1)
+    assert abs(float(weights.mean()) - 1) < c.SIGMAS * float(weights.std()) / 20_000**0.5 < 0.1
+    q = terms.posterior.log_prob(terms.z).exp()  # a sample's own density, whatever the posterior
+    assert q.shape == (20_000, 16)
+
+
+@pytest.mark.parametrize("kernel_size", [3, 5])
+def test_a_pixelcnn_sums_to_one_exactly(kernel_size):
+    torch.manual_seed(0)
+    model = PixelCNN(Autoregressive(Bernoulli((2, 2)), features=0, layers=2, channels=4, kernel_size=kernel_size))
+    for parameter in model.double().parameters():
+        torch.nn.init.normal_(parameter)
+    log = model.log_prob(FOUR.double()).detach()
+    torch.testing.assert_close(log.exp().sum().item(), 1.0, rtol=0, atol=1e-11)
+    assert float(log.std()) > 0.5
+    sampled = model.sample(20_000)
+    codes = (sampled.flatten(1) * torch.tensor([8, 4, 2, 1])).sum(1).long()
+    counts = torch.bincount(codes, minlength=16) / 20_000
+    assert bool(((counts - log.exp()).abs() < c.SIGMAS * (log.exp() / 20_000).sqrt() + 1e-4).all())
+
+
+def test_a_pixelcnn_of_colours_sums_to_one():
+    torch.manual_seed(0)
+    base = LogisticMixture((2, 1, 2), levels=3, components=2).double()
+    model = PixelCNN(Autoregressive(base, features=0, layers=1, channels=4)).double()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    every = torch.tensor(list(itertools.product([0.0, 1.0, 2.0], repeat=4)), dtype=torch.float64).view(-1, 2, 1, 2)
+    torch.testing.assert_close(model.log_prob(every).exp().sum().item(), 1.0, rtol=0, atol=1e-9)
+
+
+def test_completion_draws_from_the_conditional_distribution():
+    """Given the upper row, the lower one comes with its probability given it, and what is given stays."""
+    torch.manual_seed(0)
+    model = PixelCNN(Autoregressive(Bernoulli((2, 2)), features=0, layers=2, channels=4))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    upper = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    drawn = model.complete(upper.expand(20_000, 2, 2), torch.tensor([[True, True], [False, False]]))
+    assert torch.equal(drawn[:, 0], upper[0].expand(20_000, 2))
+    log = model.log_prob(FOUR)[8:12]  # those that begin with 1, 0
+    wanted = torch.softmax(log, 0)
+    counts = torch.bincount((drawn[:, 1] * torch.tensor([2, 1])).sum(1).long(), minlength=4) / 20_000
+    assert bool(((counts - wanted).abs() < c.SIGMAS * (wanted / 20_000).sqrt() + 1e-4).all())
+
+
+def test_a_hierarchy_scores_its_own_samples():
+    """log q of a sample, and p(x|z) of its units, are those of the pass that made it."""
+    case = next(case for case in c.MODEL_CASES if case.id == "ladder")
+    model, x = case.make(), Rows(case.data).take(slice(0, 5))
+    terms, posterior = model.terms(x, 3), model.posterior(x)
+    torch.testing.assert_close(posterior.log_prob(terms.z), terms.log_qz, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(model.decode(terms.z).log_prob(x), terms.log_px)
+    noise = torch.zeros(1, 5, model.latent_dim)
+    torch.testing.assert_close(posterior.rsample((1,), noise=noise)[0], posterior.mean)
