@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Categorical, Distribution, MixtureSameFamily, MultivariateNormal
 
 from vaekit.distributions import DiagonalMixture, DiagonalNormal
 from vaekit.errors import MissingDependencyError
@@ -129,6 +130,49 @@ class FlowPrior(Prior):
     def forward(self, encoder: Callable[[Tensor], Distribution] | None = None) -> Distribution:
         """p(z) by the change of variables."""
         return self.flow()
+
+
+class FittedMixture(Prior):
+    """A mixture of normal distributions with full covariances, fitted to the codes of a trained model (ex post).
+
+    Ghosh et al. (2020), From variational to deterministic autoencoders, section 4.
+
+    Args:
+        weights: (C,).
+        means: (C, L).
+        factors: (C, L, L) lower triangular factors of the covariances.
+    """
+
+    weights: Tensor
+    means: Tensor
+    factors: Tensor
+
+    def __init__(self, weights: Tensor, means: Tensor, factors: Tensor) -> None:
+        super().__init__()
+        self.latent_dim = means.shape[1]
+        for name, value in (("weights", weights), ("means", means), ("factors", factors)):
+            self.register_buffer(name, value)
+
+    @classmethod
+    def fit(cls, codes: Any, components: int = 10, seed: int = 0) -> FittedMixture:
+        """By the EM algorithm of scikit-learn.
+
+        Args:
+            codes: (n, L) numpy array.
+            components: C, at most n.
+            seed: of its start.
+        """
+        import numpy as np
+        from sklearn.mixture import GaussianMixture as EM
+
+        em = EM(min(components, len(codes)), random_state=seed, reg_covar=1e-6).fit(codes)
+        factors = np.linalg.cholesky(np.asarray(em.covariances_))
+        return cls(*(torch.from_numpy(part).float() for part in (em.weights_, em.means_, factors)))
+
+    def forward(self, encoder: Callable[[Tensor], Distribution] | None = None) -> Distribution:
+        """p(z) = sum_c w_c N(mu_c, Sigma_c)."""
+        parts = MultivariateNormal(self.means, scale_tril=self.factors, validate_args=False)
+        return MixtureSameFamily(Categorical(self.weights, validate_args=False), parts, validate_args=False)
 
 
 PRIORS = ("normal", "mixture", "vamp", "flow")

@@ -8,15 +8,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from vaekit.data.rows import Rows
+from vaekit.estimators.inputs import like_input
 from vaekit.estimators.latent import LatentEstimator
+from vaekit.estimators.options import check_draws
 from vaekit.evaluation.likelihood import mean_and_se
 from vaekit.models import Autoencoder as Model
 from vaekit.models.building import Headed, dry_run
 from vaekit.models.vae import MeanEncoder
 from vaekit.nn import MLP, Standardise
+from vaekit.randomness import isolated_rng, resolve_seed
 from vaekit.schema import ColumnStats
 
 
@@ -24,8 +28,8 @@ class Autoencoder(LatentEstimator):
     r"""Deterministic autoencoder: a code of L numbers from which a row can be rebuilt.
 
     Minimises the mean squared error of the standardised values; with `hidden=()` it spans the subspace of PCA
-    (Bourlard and Kamp 1988). It has no density: it cannot score or sample. Use it to compress, to find a picture of the
-    data, or to initialise a supervised model with `encoder_`.
+    (Bourlard and Kamp 1988). It has no density and cannot score; it samples once `fit_prior` has described its codes.
+    Use it to compress, to find a picture of the data, or to initialise a supervised model with `encoder_`.
 
     Args:
         latent_dim: number L of latent units.
@@ -150,6 +154,19 @@ class Autoencoder(LatentEstimator):
 
     def _mean_encoder(self) -> MeanEncoder:
         return MeanEncoder(self.model_.scaling, self.model_.encoder, self.latent_dim)
+
+    @torch.no_grad()
+    def sample(self, n: int = 1, random_state: int | np.random.RandomState | None = None) -> Any:
+        """Draw n codes from the mixture of `fit_prior` and decode them; without that an autoencoder cannot sample.
+
+        Raises:
+            OptionError: `fit_prior` was not called.
+        """
+        check_is_fitted(self, "model_")
+        check_draws("n", n, random_state)
+        with isolated_rng(resolve_seed(random_state)):
+            z = self._fitted_codes(n)
+        return like_input(self._means(z.cpu().numpy()), self.schema_, as_data=True)
 
     @torch.no_grad()
     def score_samples(self, X: Any) -> np.ndarray:

@@ -113,6 +113,7 @@ class RowEstimator(TrainedEstimator):
         rows = Rows(values, self.schema_.shape if again else schema.shape)
         if not again:
             self.schema_ = schema
+            vars(self).pop("fitted_prior_", None)  # of an earlier fit
             self.fitted_: dict[str, Any] = {"seed": seed, "architecture": architecture}
             self.history_: list[dict[str, Any]] = []
             self._configure(rows.stats())

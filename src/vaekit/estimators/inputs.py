@@ -165,7 +165,8 @@ def _check_precision(values: Any, names: list[str] | None) -> None:
         return
     largest = np.abs(values.astype(np.float64)).max(axis=0)
     spread = values.std(axis=0)
-    bad = np.flatnonzero((largest > 3e38) | ((spread > 0) & (largest * np.finfo(np.float32).eps > 0.01 * spread)))
+    varies = values.max(axis=0) > values.min(axis=0)  # the spread of a constant column may not be quite zero
+    bad = np.flatnonzero((largest > 3e38) | (varies & (largest * np.finfo(np.float32).eps > 0.01 * spread)))
     if len(bad):
         where, s = join([names[i] for i in bad] if names else [int(i) for i in bad]), "s" if len(bad) > 1 else ""
         raise DataError(

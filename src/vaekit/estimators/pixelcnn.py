@@ -174,4 +174,4 @@ class PixelCNN(DensityEstimator):
         device = next(self.model_.parameters()).device
         x = rows.take(slice(0, len(rows))).to(device)
         with isolated_rng(resolve_seed(random_state)):
-            return self._as_data(self.model_.complete(x, torch.from_numpy(seen).to(device)).cpu())
+            return self._as_data(self.model_.complete(x, torch.from_numpy(seen.copy()).to(device)).cpu())

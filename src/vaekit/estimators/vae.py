@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vaekit.data.rows import Binarize, Rows
 from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.latent import LatentEstimator
-from vaekit.estimators.options import check_draws
+from vaekit.estimators.options import check_choice, check_draws
 from vaekit.evaluation.annealing import Annealing, summarise_annealing
 from vaekit.evaluation.likelihood import RowScores, score_independent, score_rows, summarise
 from vaekit.models import LatentVariableModel
@@ -276,8 +276,17 @@ class VAE(LatentEstimator, DensityEstimator):
         means, stddevs = self._codes(X)
         return means, stddevs
 
-    def sample(self, n: int = 1, random_state: int | np.random.RandomState | None = None) -> Any:
+    def sample(
+        self,
+        n: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+        *,
+        prior: Literal["model", "fitted"] = "model",
+    ) -> Any:
         """Draw n rows from the model: z from the prior, x from p(x|z); in a container like that of the data.
+
+        With prior="fitted" the codes come from the mixture of `fit_prior`: the samples are often better, but no longer
+        those of the density that `score_samples` gives.
 
         Grey-scale values under a Bernoulli likelihood come back as the probabilities of a one, times the largest grey
         level: a picture that can be looked at. Data of two values, 0 and another, come back as such, and so do all
@@ -285,10 +294,12 @@ class VAE(LatentEstimator, DensityEstimator):
         """
 
         def draw(count: int) -> Tensor:
-            z = self.model_.prior(self.model_.posterior).sample((count,))
+            fitted = prior == "fitted"
+            z = self._fitted_codes(count) if fitted else self.model_.prior(self.model_.posterior).sample((count,))
             p = self.model_.decode(z.to(next(self.model_.parameters()).device))
             return p.sample() if self._draws_values else p.mean
 
+        check_choice("prior", prior, ["model", "fitted"])
         return self._sample(n, random_state, draw)
 
     def _scores(self, X: Any, num_samples: int) -> tuple[Rows, RowScores]:

@@ -15,6 +15,14 @@ from vaekit.evaluation.likelihood import (
 )
 from vaekit.evaluation.links import link_scores, spectral_embedding, spectral_scores
 from vaekit.evaluation.representation import classification_scores, cluster_scores
+from vaekit.evaluation.samples import (
+    features_of,
+    frechet_distance,
+    kernel_distance,
+    precision_recall,
+    sample_quality,
+    train_features,
+)
 
 __all__ = [
     "Annealing",
@@ -25,9 +33,14 @@ __all__ = [
     "bits_per_dim",
     "classification_scores",
     "cluster_scores",
+    "features_of",
     "fit_independent",
+    "frechet_distance",
+    "kernel_distance",
     "link_scores",
     "mean_and_se",
+    "precision_recall",
+    "sample_quality",
     "score_density",
     "score_independent",
     "score_rows",
@@ -36,4 +49,5 @@ __all__ = [
     "summarise",
     "summarise_annealing",
     "summarise_density",
+    "train_features",
 ]

@@ -1,0 +1,198 @@
+"""PixelCNN and the VAEs of images as estimators: fitted, scored, drawn from, saved, and misused."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from torch import nn
+
+import vaekit
+from vaekit.errors import DataError, OptionError
+from vaekit.priors import GaussianMixture
+
+LEVELS = load_digits().images[:300].astype("uint8")
+BINARY = (LEVELS > 7).astype("uint8")
+SMALL = {"epochs": 2, "random_state": 0, "verbose": 0}
+VAES = {
+    "conv": {"network": "conv", "channels": (4, 6), "latent_dim": 3},
+    "ladder": {"network": "ladder", "channels": (4, 6), "latent_dim": 1, "stochastic_layers": 3},
+    "masked": {"network": "conv", "channels": (4,), "latent_dim": 3, "masked_layers": 2, "masked_channels": 4},
+    "mixture": {"prior": "mixture", "components": 4, "latent_dim": 3, "hidden": (8,)},
+    "vamp": {"prior": "vamp", "components": 4, "latent_dim": 3, "hidden": (8,)},
+    "flow": {"prior": "flow", "latent_dim": 3, "hidden": (8,)},
+    "own prior": {"prior": GaussianMixture(3, 2), "latent_dim": 3, "hidden": (8,)},
+    "dreg": {"objective": "dreg", "samples": 4, "latent_dim": 3, "hidden": (8,)},
+    "stl": {"objective": "stl", "latent_dim": 3, "hidden": (8,)},
+    "tc": {"objective": "tc", "beta": 3.0, "latent_dim": 3, "hidden": (8,)},
+    "bound": {"validation_samples": 5, "validation_every": 2, "latent_dim": 3, "hidden": (8,)},
+}
+
+
+@pytest.mark.parametrize("data", [BINARY, LEVELS], ids=["binary", "levels"])
+@pytest.mark.parametrize("name", VAES)
+def test_fit_use_save_and_load(name, data, tmp_path):
+    vae = vaekit.VAE(**VAES[name], **SMALL).fit(data)
+    scores = vae.score_samples(data[:20], 5)
+    assert scores.shape == (20,) and np.isfinite(scores).all()
+    codes = vae.transform(data[:5])
+    assert codes.shape == (5, vae.model_.latent_dim) == (5, len(vae.get_feature_names_out()))
+    drawn = vae.sample(3, random_state=0)
+    assert drawn.shape == (3, 8, 8) and drawn.dtype == data.dtype and drawn.max() <= data.max()
+    assert vae.inverse_transform(codes).shape == vae.reconstruct(data[:5]).shape == (5, 8, 8)
+    np.testing.assert_allclose(vae.encoder_(torch.from_numpy(data[:5])).detach(), codes, rtol=1e-5, atol=1e-5)
+    vae.save(tmp_path / "model")
+    again = vaekit.load(tmp_path / "model", **({"prior": GaussianMixture(3, 2)} if name == "own prior" else {}))
+    np.testing.assert_array_equal(again.score_samples(data[:20], 5), scores)
+    np.testing.assert_array_equal(again.sample(3, random_state=0), drawn)
+    assert clone(vae).fit(data).score(data[:20], num_samples=5) == vae.score(data[:20], num_samples=5)
+
+
+@pytest.mark.parametrize("data", [BINARY, LEVELS], ids=["binary", "levels"])
+def test_pixelcnn(data, tmp_path):
+    model = vaekit.PixelCNN(layers=2, channels=6, kernel_size=3, average=0.9, **(SMALL | {"epochs": 6})).fit(data)
+    scores = model.score_samples(data)
+    assert model.history_[-1]["validation"] > model.history_[0]["validation"]
+    assert abs(model.score(data) - scores.mean()) < 1e-3
+    drawn = model.sample(4, random_state=0)
+    assert drawn.shape == (4, 8, 8) and drawn.dtype == data.dtype and drawn.max() <= data.max()
+    upper = np.zeros((8, 8), dtype=bool)
+    upper[:4] = True
+    completed = model.complete(data[:5], upper, random_state=0)
+    np.testing.assert_array_equal(completed[:, :4], data[:5, :4])
+    each = np.broadcast_to(upper, (5, 8, 8))
+    np.testing.assert_array_equal(model.complete(data[:5], each, random_state=0), completed)
+    model.save(tmp_path / "model")
+    again = vaekit.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.score_samples(data), scores)
+    summary = again.evaluate(data[:50])
+    assert summary["elbo"] is None and summary["n"] == 50 and summary["bits_per_dim"] > 0
+    gain = summary["log_likelihood"] - summary["independent"]
+    assert abs(summary["gain_over_independent"] - gain) < 1e-6
+
+
+def test_colours_are_fitted_and_drawn():
+    rng = np.random.default_rng(0)
+    base = rng.integers(0, 4, (100, 1, 4, 5))
+    X = np.concatenate([base, np.minimum(base + 1, 4), base], 1).astype("uint8")
+    model = vaekit.PixelCNN(layers=1, channels=8, kernel_size=3, learning_rate=0.02, **(SMALL | {"epochs": 40})).fit(X)
+    drawn = model.sample(50, random_state=0).astype(int)
+    assert drawn.shape == (50, 3, 4, 5)
+    off = np.abs(drawn[:, 2] - drawn[:, 0]).mean()
+    assert off < 0.6 * np.abs(drawn[:, 2] - np.roll(drawn[:, 0], 1, 0)).mean()  # channels know each other
+
+
+def test_grey_levels_made_binary_are_drawn_as_two_values():
+    model = vaekit.PixelCNN(layers=1, channels=4, kernel_size=3, likelihood="bernoulli", **SMALL).fit(LEVELS)
+    assert set(np.unique(model.sample(5, random_state=0))) == {0, 16}
+
+
+def test_a_fitted_prior_draws_near_the_codes(tmp_path):
+    """Samples of the mixture come from where the codes lie, for a VAE and for an autoencoder."""
+    for kind in (vaekit.VAE, vaekit.Autoencoder):
+        model = kind(latent_dim=2, hidden=(16,), **(SMALL | {"epochs": 30})).fit(LEVELS).fit_prior(LEVELS, 5)
+        z = model.fitted_prior_().sample((2000,)).numpy()
+        codes = model.transform(LEVELS)
+        assert np.abs(z.mean(0) - codes.mean(0)).max() < 0.3 * codes.std(0).max() + 0.1
+        options = {"prior": "fitted"} if kind is vaekit.VAE else {}
+        drawn = model.sample(3, random_state=0, **options)
+        assert drawn.shape == (3, 8, 8) and drawn.dtype == np.uint8
+        model.save(tmp_path / kind.__name__)
+        again = vaekit.load(tmp_path / kind.__name__)
+        np.testing.assert_array_equal(again.sample(3, random_state=0, **options), drawn)
+        model.fit(LEVELS)
+        with pytest.raises(OptionError, match="call fit_prior"):
+            model.sample(3, **options)
+
+
+def test_annealing_is_above_the_bound_of_few_samples():
+    vae = vaekit.VAE(latent_dim=3, hidden=(16,), **(SMALL | {"epochs": 10})).fit(BINARY)
+    how = vaekit.evaluation.Annealing(chains=4, temperatures=30, leapfrog=3)
+    summary = vae.anneal(BINARY[:30], how, simulated=20)
+    assert vae.score(BINARY[:30], num_samples=1) < summary["ais"]
+    assert summary["bdmc_lower"] < summary["bdmc_upper"] + 3 * summary["bdmc_gap_se"] and summary["bdmc_n"] == 20
+
+
+@pytest.mark.parametrize(
+    ("model", "X", "message"),
+    [
+        (
+            vaekit.VAE(network="conv"),
+            LEVELS.reshape(300, 64),
+            "network='conv' needs images, (n, H, W) or (n, C, H, W), but a row of X has shape (64,).",
+        ),
+        (
+            vaekit.VAE(masked_layers=2),
+            BINARY.reshape(300, 64),
+            "masked_layers=2 needs images, (n, H, W) or (n, C, H, W), but a row of X has shape (64,).",
+        ),
+        (
+            vaekit.VAE(masked_layers=2, likelihood="gaussian"),
+            LEVELS,
+            "masked_layers needs binary pixels or whole levels, likelihood='bernoulli' or 'logistic_mixture', not 'gaussian'.",
+        ),
+        (
+            vaekit.VAE(network="ladder", prior="vamp"),
+            LEVELS,
+            "network='ladder' has a prior and networks of its own: prior='normal', no own modules.",
+        ),
+        (
+            vaekit.VAE(network="ladder", objective="dreg"),
+            LEVELS,
+            "objective='dreg' needs one layer of latent units, not network='ladder'.",
+        ),
+        (
+            vaekit.VAE(prior="vamp", kl="analytic"),
+            LEVELS,
+            "kl='analytic' needs prior='normal': the KL to any other has no closed form.",
+        ),
+        (vaekit.VAE(prior=GaussianMixture(3)), LEVELS, "The prior has 3 units, but latent_dim is 20."),
+        (
+            vaekit.VAE(prior="vampire"),
+            LEVELS,
+            "prior='vampire' is not one of 'normal', 'mixture', 'vamp', 'flow' (did you mean 'vamp'?).",
+        ),
+        (
+            vaekit.VAE(masked_kernel=4),
+            LEVELS,
+            "masked_kernel=4 must be odd: as many pixels on the left as on the right.",
+        ),
+        (vaekit.VAE(channels=()), LEVELS, "channels=() must be a tuple with the maps of each level, such as (32, 64)."),
+        (
+            vaekit.PixelCNN(),
+            LEVELS.reshape(300, 64),
+            "A PixelCNN needs images, (n, H, W) or (n, C, H, W), but a row of X has shape (64,).",
+        ),
+        (
+            vaekit.PixelCNN(),
+            LEVELS / 16.0 - 0.3,
+            "PixelCNN needs binary pixels or whole levels, likelihood='bernoulli' or 'logistic_mixture', not 'gaussian'.",
+        ),
+        (
+            vaekit.PixelCNN(layers=0, kernel_size=2),
+            LEVELS,
+            "layers=0 must be a whole number of at least 1. kernel_size=2 must be a whole number of at least 3.",
+        ),
+    ],
+    ids=range(13),
+)
+def test_bad_input(model, X, message):
+    with pytest.raises(OptionError) as error:
+        model.set_params(**SMALL).fit(X)
+    assert str(error.value) == message
+
+
+def test_completion_needs_booleans_of_the_right_shape():
+    model = vaekit.PixelCNN(layers=1, channels=4, kernel_size=3, **SMALL).fit(BINARY)
+    for observed in (np.ones((8, 8)), np.ones((4, 8), dtype=bool)):
+        with pytest.raises(DataError) as error:
+            model.complete(BINARY[:2], observed)
+        assert str(error.value) == "observed must hold booleans of shape (8, 8) or (2, 8, 8)."
+
+
+def test_an_own_prior_must_be_given_again(tmp_path):
+    vaekit.VAE(**VAES["own prior"], **SMALL).fit(BINARY).save(tmp_path / "model")
+    with pytest.raises(OptionError, match="own prior"):
+        vaekit.load(tmp_path / "model")
+    with pytest.raises(OptionError):
+        vaekit.load(tmp_path / "model", prior=nn.Linear(2, 2))
