@@ -1,38 +1,48 @@
 """log p(x) of dynamically binarised MNIST against minutes of training: PixelCNN and VAEs on the same two cores.
 
-    python reproduce/equal_compute.py --train            # every method, an hour each, one after the other
-    python reproduce/equal_compute.py --train METHOD     # one of them; goes on where it was stopped
-    python reproduce/equal_compute.py --score            # scores, the table and the figure, of what was trained
-    python reproduce/equal_compute.py --train --score --quick
+    python reproduce/equal_compute.py --speed            # minutes: how long an epoch of each takes, on a quiet machine
+    python reproduce/equal_compute.py --choose           # the PixelCNN's width and depth, at a sixth of the budget each
+    python reproduce/equal_compute.py --train [METHOD]   # all, an hour each, or one; goes on where it was stopped
+    python reproduce/equal_compute.py --score [METHOD]   # scores of what was trained, the table and the figure: hours
+    python reproduce/equal_compute.py --quick            # all of it on the digits: shows that the script works
 
 Each method is one `vaekit fit mnist` with the settings below, in a RUN of its own under --runs, which can be killed and
-resumed. How many epochs fit into the budget is measured beforehand, on a few thousand rows; the cosine schedule ends
-with the budget. Minutes are those of training alone, as metrics.jsonl has them, without the looks at held-out images.
+resumed. An hour of two cores buys it as many epochs as --speed says: the median of interleaved rounds, A B C ... A B C
+..., on two threads with nothing else running. So it does not matter what else the machine does while a method trains,
+and a minute in the figure is a minute of that quiet machine. The cosine schedule ends with the budget.
 All methods: Adam, batches of 128, gradients clipped, weights averaged, networks in bfloat16 (scores in float32), 1,000
 training images held out. The curve is log p(x) of these 1,000: exact for the PixelCNN, by 100 importance samples else.
 They also choose the epoch, and name the best VAE. Then, once: 500 samples on the 10,000 test images, and 5,000 samples
-and annealed importance sampling on the first 1,000 of them.
+and annealed importance sampling on 1,000 of them.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
 
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-from _common import write
+from _common import parser, record, write
 
 import vaekit
 from vaekit.cli import main as command
 from vaekit.data.datasets import load_dataset
+from vaekit.evaluation import Annealing, mean_and_se
 
 BUDGET = 3600.0  # seconds of training
+BATCH, TRAINED = 128, 59_000  # rows a step; rows that are not held out
 COMMON: dict[str, Any] = {
     "likelihood": "bernoulli",
-    "batch_size": 128,
+    "batch_size": BATCH,
     "schedule": "cosine",
     "clip_norm": 5.0,
     "average": 0.999,
@@ -41,8 +51,14 @@ COMMON: dict[str, Any] = {
     "validation_fraction": 1 / 60,
 }
 VAE = {"validation_samples": 100, "epsilon": 1e-4}
+RIVALS: dict[str, dict[str, Any]] = {  # kernel size, layers, channels
+    "5 x 5, 6 layers of 16": {"layers": 6, "channels": 16, "kernel_size": 5},
+    "5 x 5, 6 layers of 24": {"layers": 6, "channels": 24, "kernel_size": 5},
+    "3 x 3, 8 layers of 24": {"layers": 8, "channels": 24, "kernel_size": 3},
+    "7 x 7, 5 layers of 16": {"layers": 5, "channels": 16, "kernel_size": 7},
+}
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
-    "PixelCNN": ("pixelcnn", {"layers": 6, "channels": 24, "kernel_size": 5, "learning_rate": 2e-3}),
+    "PixelCNN": ("pixelcnn", {"learning_rate": 2e-3}),  # and what --choose chose of RIVALS
     "MLP VAE": ("vae", {**VAE, "hidden": [400, 400], "latent_dim": 50, "learning_rate": 1e-3}),
     "MLP VAE, VampPrior": (
         "vae",
@@ -82,40 +98,88 @@ LOOKS = 15  # at the held-out images
 WARM_UP = 0.05  # share of the epochs in which the KL's weight rises
 
 
-def folder_of(runs: Path, name: str) -> Path:
-    """The RUN of a method."""
-    return runs / "".join(letter if letter.isalnum() else "-" for letter in name.lower())
-
-
-def seconds_per_epoch(model: str, settings: dict[str, Any], n: int) -> float:
-    """Seconds that an epoch over n rows will take, from two epochs over a few of them, the second of which counts."""
-    kind = {"pixelcnn": vaekit.PixelCNN, "vae": vaekit.VAE}[model]
-    X = load_dataset("mnist").X[: 128 * 40]
-    options = {key: value for key, value in settings.items() if key not in ("validation_fraction", "validation_every")}
-    estimator = kind(**options, validation_fraction=None, epochs=2, random_state=0, verbose=0).fit(X)
-    return estimator.history_[-1]["seconds"] / len(X) * n
-
-
-def train(name: str, runs: Path, budget: float, quick: bool) -> None:
-    """Fit one method, or go on with it."""
+def settings_of(name: str, args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """Model and settings of a method, or of one of the rivals."""
+    if name in RIVALS:
+        model, own = METHODS["PixelCNN"]
+        return model, COMMON | own | RIVALS[name]
     model, own = METHODS[name]
-    settings = COMMON | own
-    plan_file = folder_of(runs, name).with_suffix(".json")
-    if plan_file.exists():
-        plan = json.loads(plan_file.read_text())
-    else:
-        each = seconds_per_epoch(model, settings, 59_000)
-        epochs = 2 if quick else max(2, math.floor(budget / each))
-        plan = {"seconds_per_epoch_measured": each, "epochs": epochs}
-        runs.mkdir(parents=True, exist_ok=True)
-        write(plan_file, plan)
-    epochs = plan["epochs"]
-    print(f"{name}: {epochs} epochs", flush=True)
+    if name == "PixelCNN":
+        own = own | RIVALS[json.loads(part(args, "choice").read_text())["chosen"]]
+    return model, COMMON | own
+
+
+def steps_per_second(name: str, args: argparse.Namespace) -> float:
+    """Training steps a second, from a short fit whose second epoch counts."""
+    model, settings = settings_of(name, args)
+    del settings["validation_fraction"]
+    steps = 200 if "hidden" in settings else 30
+    X = load_dataset(data(args)).X[: BATCH * steps]
+    kind = {"pixelcnn": vaekit.PixelCNN, "vae": vaekit.VAE}[model]
+    estimator = kind(**settings, validation_fraction=None, epochs=2, random_state=0, verbose=0).fit(X)
+    return math.ceil(len(X) / BATCH) / estimator.history_[-1]["seconds"]
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Write the speed of every method."""
+    rounds, names = (1 if args.quick else 5), [*RIVALS, *(name for name in METHODS if name != "PixelCNN")]
+    speeds: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(rounds):
+        for name in names:
+            speeds[name].append(round(steps_per_second(name, args), 3))
+            print(f"round {turn + 1}: {name}: {speeds[name][-1]:.2f} steps a second", flush=True)
+    table = {}
+    for name, values in speeds.items():
+        each = math.ceil(TRAINED / BATCH) / statistics.median(values)
+        epochs = 2 if args.quick else max(2, math.floor(BUDGET / each))
+        table[name] = {"steps_per_second": values, "seconds_per_epoch": round(each, 2), "epochs": epochs}
+    write(part(args, "speed"), record(__file__, args, threads=torch.get_num_threads(), speed=table))
+
+
+def speed_of(name: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Seconds of an epoch and how many of them fit into the budget."""
+    if name == "PixelCNN":
+        name = json.loads(part(args, "choice").read_text())["chosen"]
+    return json.loads(part(args, "speed").read_text())["speed"][name]
+
+
+def choose(args: argparse.Namespace) -> None:
+    """Train every rival for a sixth of the budget; the best by the held-out images is the PixelCNN."""
+    found = {}
+    for name in RIVALS:
+        epochs = max(1, speed_of(name, args)["epochs"] // 6)
+        train(name, args, epochs)
+        points = curve(args.runs / slug(name), speed_of(name, args)["seconds_per_epoch"])
+        found[name] = {"epochs": epochs, "validation": max(p["log_likelihood"] for p in points)}
+    chosen = max(found, key=lambda name: found[name]["validation"])
+    write(part(args, "choice"), record(__file__, args, rivals=found, chosen=chosen))
+    print(f"PixelCNN: {chosen}", flush=True)
+
+
+def data(args: argparse.Namespace) -> str:
+    """Name of the data set."""
+    return "digits" if args.quick else "mnist"
+
+
+def part(args: argparse.Namespace, name: str) -> Path:
+    """A file of the record that is written on its own."""
+    return args.output.parent / "parts" / f"{args.output.stem}_{slug(name)}.json"
+
+
+def slug(name: str) -> str:
+    """A method's name in file names."""
+    return "_".join("".join(letter if letter.isalnum() else " " for letter in name.lower()).split())
+
+
+def train(name: str, args: argparse.Namespace, epochs: int | None = None) -> None:
+    """Fit one method, or go on with it."""
+    model, settings = settings_of(name, args)
+    epochs = epochs or speed_of(name, args)["epochs"]
     settings |= {"validation_every": max(1, epochs // LOOKS)}
     if model == "vae":
-        settings |= {"kl_warmup": max(1, round(WARM_UP * epochs))}
-        settings |= {"validation_samples": 2} if quick else {}
-    arguments = ["fit", "mnist", "-o", str(folder_of(runs, name)), "--resume", "--seed", "0", "--model", model]
+        settings |= {"kl_warmup": max(1, round(WARM_UP * epochs))} | ({"validation_samples": 2} if args.quick else {})
+    print(f"{name}: {epochs} epochs", flush=True)
+    arguments = ["fit", data(args), "-o", str(args.runs / slug(name)), "--resume", "--seed", "0", "--model", model]
     arguments += ["--epochs", str(epochs), "--checkpoint-every", "60"]
     for key, value in settings.items():
         arguments += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
@@ -123,12 +187,111 @@ def train(name: str, runs: Path, budget: float, quick: bool) -> None:
         raise SystemExit(code)
 
 
-def curve(folder: Path) -> list[dict[str, float]]:
-    """Minutes of training and log p(x) of the held-out images."""
-    points, seconds = [], 0.0
-    for line in (folder / "metrics.jsonl").read_text().splitlines():
-        epoch = json.loads(line)
-        seconds += epoch["seconds"]
-        if epoch["validation"] is not None:
-            points.append({"minutes": round(seconds / 60, 2), "log_likelihood": round(epoch["validation"], 3)})
-    return points
+def curve(folder: Path, seconds_per_epoch: float) -> list[dict[str, float]]:
+    """Minutes of training on a quiet machine, and log p(x) of the held-out images."""
+    epochs = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [
+        {"minutes": round(e["epoch"] * seconds_per_epoch / 60, 2), "log_likelihood": round(e["validation"], 3)}
+        for e in epochs
+        if e["validation"] is not None
+    ]
+
+
+def score(name: str, args: argparse.Namespace) -> None:
+    """Scores of one method, each written as soon as it is there."""
+    path, speed = part(args, name), speed_of(name, args)
+    result: dict[str, Any] = json.loads(path.read_text())["result"] if path.exists() else {}
+    points = curve(args.runs / slug(name), speed["seconds_per_epoch"])
+    result |= {"method": name, "validation": max(p["log_likelihood"] for p in points), "curve": points}
+    estimator, source = vaekit.load(args.runs / slug(name)), load_dataset(data(args))
+    result["parameters"] = sum(p.numel() for p in estimator.model_.parameters())
+    X = source.X[-40:] if args.quick else source.X_test
+    few = X[::10]
+    many, most = (2, 3) if args.quick else (500, 5000)
+
+    def done(key: str, rows: Any, **options: Any) -> None:
+        if key not in result:
+            result[key], result[f"{key}_se"] = mean_and_se(estimator.score_samples(rows, **options).astype(float))
+            write(path, record(__file__, args, result=result))
+            print(f"{name}: {key} {result[key]:.2f} ({result[key + '_se']:.2f})", flush=True)
+
+    if isinstance(estimator, vaekit.PixelCNN):
+        done("test", X)
+        done("test_1000", few)
+        return
+    done("test_1000", few, num_samples=most)
+    if "ais" not in result:
+        how = Annealing(chains=2, temperatures=5 if args.quick else 50, leapfrog=3)
+        result |= estimator.anneal(few, how, simulated=10 if args.quick else 200)
+        write(path, record(__file__, args, result=result))
+        print(f"{name}: ais {result['ais']:.2f}, gap {result['bdmc_gap']:.3f}", flush=True)
+    done("test", X, num_samples=many)
+
+
+def gather(args: argparse.Namespace) -> None:
+    """The record of all methods that were scored, the best VAE by the held-out images, and the figure."""
+    results = [json.loads(part(args, name).read_text())["result"] for name in METHODS if part(args, name).exists()]
+    vaes = [result for result in results if result["method"] != "PixelCNN"]
+    best = max(vaes, key=lambda result: result["validation"])["method"] if vaes else None
+    speed = json.loads(part(args, "speed").read_text())
+    write(args.output, record(__file__, args, speed=speed["speed"], best_vae_by_validation=best, table=results))
+    for result in results:
+        print(
+            f"{result['method']:24s} held out {result['validation']:.2f}, test {result.get('test', float('nan')):.2f}"
+        )
+    draw(results, args.output.with_suffix(".png"))
+
+
+def draw(results: list[dict[str, Any]], path: Path) -> None:
+    """The curves."""
+    fig = Figure(figsize=(8, 5), dpi=120, layout="constrained")
+    axes = fig.subplots()
+    for i, result in enumerate(results):
+        minutes, values = zip(*[(p["minutes"], p["log_likelihood"]) for p in result["curve"]], strict=True)
+        rival = result["method"] == "PixelCNN"
+        axes.plot(
+            minutes,
+            values,
+            marker="o",
+            ms=3,
+            lw=2.2 if rival else 1.4,
+            color="#333333" if rival else f"C{i}",
+            label=result["method"],
+        )
+    axes.axhline(-81.45, color="#999999", lw=0.8, ls="--")
+    label = axes.text(0.5, -81.4, "PixelCNN, published", fontsize=8, color="#777777", va="bottom", clip_on=True)
+    label.set_in_layout(False)
+    highest = max(result["validation"] for result in results)
+    axes.set(xlabel="minutes of training on two cores", ylabel="log p(x) of held-out images, nats")
+    axes.set_ylim(highest - 15, highest + 1.5)
+    axes.legend(frameon=False, fontsize=9)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    FigureCanvasAgg(fig).print_png(path, metadata={"Software": None})
+
+
+def main() -> None:
+    options = parser(__doc__, __file__)
+    options.add_argument("--runs", type=Path, default=Path("equal-compute-runs"), help="folder of the RUNs")
+    steps = ("speed", "choose", "train", "score")
+    for step in steps:
+        options.add_argument(f"--{step}", action="store_true", help="only this part")
+    options.add_argument("method", nargs="?", choices=list(METHODS), help="only this method")
+    args = options.parse_args()
+    chosen = [args.method] if args.method else list(METHODS)
+    every = not any(getattr(args, step) for step in steps)
+    if args.speed or every:
+        measure(args)
+    if args.choose or every:
+        choose(args)
+    if args.train or every:
+        for name in chosen:
+            train(name, args)
+    if args.score or every:
+        for name in chosen:
+            score(name, args)
+        gather(args)
+
+
+if __name__ == "__main__":
+    main()
