@@ -113,7 +113,7 @@ def steps_per_second(name: str, args: argparse.Namespace) -> float:
     """Training steps a second, from a short fit whose second epoch counts."""
     model, settings = settings_of(name, args)
     del settings["validation_fraction"]
-    steps = 200 if "hidden" in settings else 30
+    steps = 200 if "hidden" in settings else 20
     X = load_dataset(data(args)).X[: BATCH * steps]
     kind = {"pixelcnn": vaekit.PixelCNN, "vae": vaekit.VAE}[model]
     estimator = kind(**settings, validation_fraction=None, epochs=2, random_state=0, verbose=0).fit(X)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -114,9 +115,15 @@ def train(
         TrainingError: the value turned NaN or infinite; `model` then holds the last good weights.
         Interrupted: the checkpoint was asked to stop and has been written.
     """
-    work = rows.work * settings.batch_size * sum(p.numel() for p in model.parameters())
-    with isolated_rng(seed), _threads(1 if work < _SMALL_WORK else torch.get_num_threads()):
+    small = settings.batch_size * _multiply_adds(model, rows) < _SMALL_WORK
+    with isolated_rng(seed), _threads(1 if small else torch.get_num_threads()):
         return _train(model, rows, value, settings, state or TrainingState(), validate, callbacks, checkpoint)
+
+
+def _multiply_adds(model: nn.Module, rows: Examples) -> int:
+    """Those of an example's forward pass, about: a weight of a convolution meets every pixel."""
+    pixels = math.prod(getattr(rows, "shape", ())[-2:])
+    return rows.work * sum(p.numel() * (pixels if p.ndim == 4 else 1) for p in model.parameters())
 
 
 @contextlib.contextmanager
