@@ -37,6 +37,13 @@ def version(folder: Path | None) -> str | None:
 
 def build(width: int, hidden: int, latent_dim: int) -> nn.Module:
     """Its VAE with the encoder width-hidden-latent_dim and the decoder in reverse, SiLU, Bernoulli."""
+    encoder = nn.Sequential(nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, 2 * latent_dim))
+    decoder = nn.Sequential(nn.Linear(latent_dim, hidden), nn.SiLU(), nn.Linear(hidden, width))
+    return of_networks(encoder, decoder, (width,), latent_dim)
+
+
+def of_networks(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...], latent_dim: int) -> nn.Module:
+    """Its VAE with given networks, to means and log variances (B, 2L) and to logits, Bernoulli."""
     from pythae.models import VAE, VAEConfig
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
@@ -44,23 +51,21 @@ def build(width: int, hidden: int, latent_dim: int) -> nn.Module:
     class Encoder(BaseEncoder):
         def __init__(self) -> None:
             super().__init__()
-            self.body = nn.Sequential(nn.Linear(width, hidden), nn.SiLU())
-            self.mean, self.log_var = nn.Linear(hidden, latent_dim), nn.Linear(hidden, latent_dim)
+            self.body = encoder
 
         def forward(self, x: Tensor) -> Any:
-            h = self.body(x)
-            return ModelOutput(embedding=self.mean(h), log_covariance=self.log_var(h))
+            mean, log_var = self.body(x).chunk(2, -1)
+            return ModelOutput(embedding=mean, log_covariance=log_var)
 
     class Decoder(BaseDecoder):
         def __init__(self) -> None:
             super().__init__()
-            layers = (nn.Linear(latent_dim, hidden), nn.SiLU(), nn.Linear(hidden, width), nn.Sigmoid())
-            self.body = nn.Sequential(*layers)
+            self.body = decoder
 
         def forward(self, z: Tensor) -> Any:
-            return ModelOutput(reconstruction=self.body(z))
+            return ModelOutput(reconstruction=self.body(z).sigmoid())
 
-    config = VAEConfig(input_dim=(width,), latent_dim=latent_dim, reconstruction_loss="bce")
+    config = VAEConfig(input_dim=shape, latent_dim=latent_dim, reconstruction_loss="bce")
     return VAE(config, encoder=Encoder(), decoder=Decoder())
 
 
@@ -74,7 +79,7 @@ def trainer(model: nn.Module, data: Tensor, batch_size: int, learning_rate: floa
     config = BaseTrainerConfig(
         per_device_train_batch_size=batch_size, learning_rate=learning_rate, no_cuda=True, output_dir="unused"
     )
-    out = BaseTrainer(model, BaseDataset(data, data[:, 0]), training_config=config)
+    out = BaseTrainer(model, BaseDataset(data, data.flatten(1)[:, 0]), training_config=config)
     out.set_optimizer()
     out.set_scheduler()
     out.callback_handler = CallbackHandler([TrainingCallback()], model)

@@ -269,14 +269,14 @@ def draw(results: list[dict[str, Any]], path: Path) -> None:
     FigureCanvasAgg(fig).print_png(path, metadata={"Software": None})
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     options = parser(__doc__, __file__)
     options.add_argument("--runs", type=Path, default=Path("equal-compute-runs"), help="folder of the RUNs")
     steps = ("speed", "choose", "train", "score")
     for step in steps:
         options.add_argument(f"--{step}", action="store_true", help="only this part")
     options.add_argument("method", nargs="?", choices=list(METHODS), help="only this method")
-    args = options.parse_args()
+    args = options.parse_args(argv)
     chosen = [args.method] if args.method else list(METHODS)
     every = not any(getattr(args, step) for step in steps)
     if args.speed or every:

@@ -96,3 +96,43 @@ def test_orderings_of_the_bound(load: Callable[[str], ModuleType]) -> None:
     bad = {**good, 200: {"test_elbo": -110.0}, 5: {"test_elbo": -100.0}}
     assert not script.orderings(bad)["L = 200 within 4 nats of L = 20"]
     assert not script.orderings(bad)["L = 5 below L = 10"]
+
+
+def test_conv(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    output = tmp_path / "conv.json"
+    load("benchmarks/conv.py").main(["--quick", "--output", str(output)])
+    content = written(output)
+    assert content["training"]["ours"].keys() >= {"ms_per_step_median", "ratio_to_floor", "ratio_to_plain"}
+    assert content["equal_pixels"] > 0.99  # row by row and anew: the same images, but for rounding at a threshold
+    assert content["drawing"]["anew"]["ratio_to_ours"]["median"] > 1
+
+
+def test_equal_compute(
+    load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    script = load("reproduce/equal_compute.py")
+    monkeypatch.setattr(script, "METHODS", {name: script.METHODS[name] for name in ("PixelCNN", "MLP VAE")})
+    monkeypatch.setattr(script, "RIVALS", {"small": {"layers": 1, "channels": 4, "kernel_size": 3}})
+    output = tmp_path / "equal_compute.json"
+    script.main(["--quick", "--runs", str(tmp_path / "runs"), "--output", str(output)])
+    content = written(output)
+    assert content["best_vae_by_validation"] == "MLP VAE" and len(content["table"]) == 2
+    assert all(row["curve"] and row["test"] < 0 for row in content["table"])
+    assert output.with_suffix(".png").stat().st_size > 10_000
+    script.main(["--quick", "--train", "--runs", str(tmp_path / "runs"), "--output", str(output)])  # nothing is left
+
+
+def test_iwae_table1(load: Callable[[str], ModuleType], tmp_path: Path, capsys: Any) -> None:
+    output = tmp_path / "iwae_table1.json"
+    load("reproduce/iwae_table1.py").main(["--quick", "--runs", str(tmp_path / "runs"), "--output", str(output)])
+    assert {(run["method"], run["binarize"]) for run in written(output)["runs"]} == {
+        (method, kind) for method in ("VAE", "IWAE, k = 5", "IWAE, k = 50") for kind in ("dynamic", "static")
+    }
+
+
+def test_samples_mnist(load: Callable[[str], ModuleType], tmp_path: Path, capsys: Any) -> None:
+    output = tmp_path / "samples_mnist.json"
+    load("reproduce/samples_mnist.py").main(["--quick", "--output", str(output)])
+    content = written(output)
+    assert len(content["table"]) == 6
+    assert all(content["training_images"]["frechet"] < row["frechet"] for row in content["table"])
