@@ -5,10 +5,9 @@
 
 The question of Ghosh et al. (2020, table 1): does a density fitted to the codes after training draw better than the
 prior that a VAE was trained with? Both models have convolutions of 32 and 64 channels, 16 latent units, and squared
-error (of the VAE a Gaussian with one learned sigma a pixel), on grey levels from 0 to 1; a sample is the mean of p(x|z).
-10,000 of them are compared with the 10,000 test images by features of a classifier that is trained here on the
-labelled training images: distances are not comparable with the published ones, their order is. Three seeds of the
-models.
+error (of the VAE a Gaussian with one learned sigma a pixel), on grey levels from 0 to 1; a sample is the mean of
+p(x|z). 10,000 of them are compared with the 10,000 test images by features of a classifier that is trained here on the
+labelled training images: distances are not comparable with the published ones, their order is. Three seeds.
 """
 
 from __future__ import annotations
