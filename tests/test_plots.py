@@ -16,7 +16,7 @@ from PIL import Image
 from scipy.stats import norm
 from sklearn.datasets import load_digits, load_wine
 
-from vaekit import GAE, VAE, VGAE, Autoencoder, Graph
+from vaekit import GAE, VAE, VGAE, Autoencoder, Graph, PixelCNN
 from vaekit.data import EdgeSplit, load_dataset, split_edges
 from vaekit.errors import WriteError
 from vaekit.plots import curves, draw_all, draw_graph, links, nodes
@@ -65,8 +65,27 @@ def check_files(folder: Path, drawn: list[tuple[str, str]]) -> list[str]:
 def test_the_pictures_of_images(image_vae: VAE, tmp_path: Path) -> None:
     drawn = draw_all(image_vae, IMAGES[:250], IMAGES[250:], LABELS[250:], tmp_path / "plots")
     order = ["curves.png", "samples.png", "reconstructions.png", "latent.png", "manifold.png", "traversals.png"]
-    assert check_files(tmp_path / "plots", drawn) == order
+    assert check_files(tmp_path / "plots", drawn) == [*order, "interpolations.png"]
     assert dict(drawn)["latent.png"].startswith("Codes of 50 test rows, coloured by label")
+
+
+def test_the_pictures_of_a_hierarchy(tmp_path: Path) -> None:
+    options = QUICK | {"network": "ladder", "channels": (4, 6), "latent_dim": 1, "stochastic_layers": 2}
+    ladder = VAE(**options).fit(IMAGES)
+    drawn = draw_all(ladder, IMAGES[:250], IMAGES[250:], None, tmp_path)
+    assert {"interpolations.png", "layers.png"} <= set(check_files(tmp_path, drawn))
+
+
+def test_the_pictures_of_a_pixelcnn(tmp_path: Path) -> None:
+    model = PixelCNN(layers=1, channels=4, kernel_size=3, epochs=1, random_state=0, verbose=0).fit(IMAGES)
+    drawn = draw_all(model, IMAGES[:250], IMAGES[250:], LABELS[250:], tmp_path)
+    assert check_files(tmp_path, drawn) == ["curves.png", "samples.png", "completions.png"]
+
+
+def test_the_pictures_where_pixels_know_each_other(tmp_path: Path) -> None:
+    vae = VAE(latent_dim=2, masked_layers=1, masked_channels=4, **QUICK).fit(IMAGES)
+    drawn = dict(draw_all(vae, IMAGES[:250], IMAGES[250:], None, tmp_path))
+    assert "straight line, each" in drawn["interpolations.png"]  # a mean of draws has no gradient: no geodesic
 
 
 def cases() -> dict[str, tuple[Any, Any, Any, list[str]]]:
@@ -100,6 +119,8 @@ def test_every_kind_of_data(case: str, n_test: int, tmp_path: Path) -> None:
     estimator.fit(X)
     test = X[-n_test:]
     y = None if y is None else y[-n_test:]
+    if case in ("colour images", "large images") and n_test > 1:  # pictures to go between
+        names = [*names, "interpolations.png"]
     assert sorted(check_files(tmp_path, draw_all(estimator, X, test, y, tmp_path))) == sorted(names)
 
 

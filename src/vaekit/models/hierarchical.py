@@ -123,12 +123,13 @@ class HierarchicalVAE(LatentVariableModel):
         self.activation = ACTIVATIONS[activation]
         self.output = Up(channels[0], likelihood.num_params * image[0], image[1:])
         self.offset = nn.Parameter(torch.zeros(likelihood.num_params, *likelihood.shape))
-        self.latent_dim = sum(self._units)
+        self.latent_dim = sum(self.units)
         self.prior = StandardNormal(self.latent_dim)
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     @property
-    def _units(self) -> list[int]:
+    def units(self) -> list[int]:
+        """Units of each layer, from the top."""
         return [layer.units for layer in self.layers]  # type: ignore[misc]
 
     def _look(self, x: Tensor) -> list[Tensor]:
@@ -181,7 +182,7 @@ class HierarchicalVAE(LatentVariableModel):
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|u) for units (..., L)."""
-        given = z.reshape(-1, self.latent_dim).split(self._units, -1)
+        given = z.reshape(-1, self.latent_dim).split(self.units, -1)
         raw = self.descend(len(given[0]), None, lambda i, mu, log_sigma: given[i])[3]
         return self.likelihood(raw.view(*z.shape[:-1], *raw.shape[1:]))
 
@@ -223,7 +224,7 @@ class TopDownPosterior(Distribution):
 
     def path(self, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What `HierarchicalVAE.descend` gives where each unit is drawn by noise (..., B, L)."""
-        parts = noise.reshape(-1, self.model.latent_dim).split(self.model._units, -1)
+        parts = noise.reshape(-1, self.model.latent_dim).split(self.model.units, -1)
         return self._descend(
             math.prod(noise.shape[:-2]), lambda i, mu, log_sigma: torch.addcmul(mu, parts[i], log_sigma.exp())
         )
@@ -252,7 +253,7 @@ class TopDownPosterior(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats, of units (..., B, L)."""
-        parts = value.reshape(-1, self.model.latent_dim).split(self.model._units, -1)
+        parts = value.reshape(-1, self.model.latent_dim).split(self.model.units, -1)
         _, mu, log_sigma, _ = self._descend(math.prod(value.shape[:-2]), lambda i, mu, log_sigma: parts[i])
         return DiagonalNormal(mu.view(value.shape), log_sigma.view(value.shape)).log_prob(value)
 

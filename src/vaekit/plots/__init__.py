@@ -12,6 +12,7 @@ from vaekit.estimators.graph import GraphEstimator
 from vaekit.files import make_folder
 from vaekit.plots.completions import draw_completions
 from vaekit.plots.curves import draw_curves, draw_graph_curves
+from vaekit.plots.interpolations import draw_interpolations, draw_layers
 from vaekit.plots.latent import draw_latent, draw_manifold
 from vaekit.plots.links import draw_scores
 from vaekit.plots.nodes import draw_nodes
@@ -57,6 +58,8 @@ def draw_all(
         ("latent.png", lambda path: draw_latent(view, y_test, label_names, path)),
         ("manifold.png", lambda path: draw_manifold(view, path) if view.codes.shape[1] == 2 else None),
         ("traversals.png", lambda path: draw_traversals(view, path)),
+        ("interpolations.png", lambda path: draw_interpolations(view, path) if view.paths else None),
+        ("layers.png", lambda path: draw_layers(view, path) if view.layered else None),
     ]
     return _draw(folder, drawn)
 

@@ -17,6 +17,7 @@ from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.inputs import read_array
 from vaekit.estimators.latent import LatentEstimator
 from vaekit.evaluation.likelihood import active_units
+from vaekit.models.hierarchical import HierarchicalVAE
 
 _ROWS, _VALUES = 1000, 2 * 10**7  # most rows that are looked at, and values
 _FEW = 10  # with fewer test rows, the units are judged by the training rows
@@ -66,6 +67,16 @@ class View:
     def encodes(self) -> bool:
         """Whether rows have a code."""
         return isinstance(self.estimator, LatentEstimator)
+
+    @property
+    def paths(self) -> bool:
+        """Whether codes of pictures can be joined by paths."""
+        return self.draws and self.encodes and self.is_image and len(self.codes) > 1
+
+    @property
+    def layered(self) -> bool:
+        """Whether the code has layers."""
+        return self.is_image and isinstance(self.estimator.model_, HierarchicalVAE)
 
     @property
     def is_image(self) -> bool:
