@@ -123,13 +123,16 @@ def sample(
     run: Run,
     output: Out,
     n: Annotated[int, typer.Option("-n", min=1, help="Number of rows; of a graph, nodes.")] = 16,
+    prior: Annotated[
+        str, typer.Option(help="model; or fitted: codes from a mixture fitted to those of the RUN's training rows.")
+    ] = "model",
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     device: Device = "auto",
 ) -> None:
     """Draw new rows from the model, or a new graph (.csv .tsv .txt .graphml .npz)."""
     from vaekit.cli.verbs import sample_run
 
-    sample_run(run, output, n=n, seed=seed, device=device)
+    sample_run(run, output, n=n, prior=prior, seed=seed, device=device)
 
 
 @app.command(epilog="Example:  vaekit encode RUN digits -o codes.csv")

@@ -22,6 +22,7 @@ from vaekit.data.sources import read
 from vaekit.errors import OptionError, RunError
 from vaekit.estimators import VAE, Autoencoder, PixelCNN, load
 from vaekit.estimators.graph import GraphEstimator
+from vaekit.estimators.options import check_choice
 from vaekit.evaluation import Annealing
 from vaekit.plots.view import spaced
 from vaekit.runs import REPORT, WEIGHTS, read_config, read_metrics
@@ -121,16 +122,25 @@ def describe_run(run: Path, *, as_json: bool) -> None:
     _print_table(str(run), flat)
 
 
-def sample_run(run: Path, output: Path, *, n: int, seed: int, device: str) -> None:
+def sample_run(run: Path, output: Path, *, n: int, prior: str, seed: int, device: str) -> None:
     """Draw rows from the model; see `vaekit sample --help`."""
+    check_choice("prior", prior, ["model", "fitted"])
     estimator = load(run, device=device)
+    if prior == "fitted" and not hasattr(estimator, "fit_prior"):
+        raise OptionError(f"--prior fitted needs the latent codes of rows, which {run} has not.")
     if isinstance(estimator, GraphEstimator):
         sample_graph(run, estimator, output, n=n, seed=seed)
         return
     check_output(output)
-    if isinstance(estimator, Autoencoder):
-        raise OptionError(f"{run} is an autoencoder, which has no distribution to sample from; fit a vae.")
-    write_rows(estimator.sample(n, random_state=seed), output)
+    if isinstance(estimator, Autoencoder) and prior == "model":
+        raise OptionError(
+            f"{run} is an autoencoder, which has no distribution to sample from; draw its codes from a mixture with "
+            "--prior fitted, or fit a vae."
+        )
+    options: dict[str, Any] = {"prior": prior} if isinstance(estimator, VAE) else {}
+    if prior == "fitted":
+        estimator.fit_prior(_own_data(run).X_train)
+    write_rows(estimator.sample(n, seed, **options), output)
 
 
 def encode_data(run: Path, source: str, output: Path, *, kind: str | None, device: str) -> None:

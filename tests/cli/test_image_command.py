@@ -1,0 +1,76 @@
+"""The command on images: PixelCNN, annealed importance sampling, samples from a fitted mixture."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import vaekit
+from vaekit.cli import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two RUNs on a few binary images."""
+    folder = tmp_path_factory.mktemp("images")
+    np.save(folder / "digits.npy", (load_digits().images[:150] > 7).astype(np.uint8))
+    common = [str(folder / "digits.npy"), "--kind", "images", "--epochs", "2"]
+    small = ["--model", "pixelcnn", "--set", "layers=1", "--set", "channels=4"]
+    assert main(["fit", *common, "-o", str(folder / "PIXELS"), *small]) == 0
+    assert main(["fit", *common, "-o", str(folder / "VAE"), "--set", "latent_dim=2", "--set", "hidden=[8]"]) == 0
+    return folder
+
+
+def complaint(capsys, *arguments):
+    capsys.readouterr()
+    assert main([str(a) for a in arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "Traceback" not in err
+    return err.strip().splitlines()[-1].removeprefix("vaekit: ")
+
+
+def test_a_pixelcnn_from_fit_to_samples(folder, tmp_path, capsys):
+    run, data = folder / "PIXELS", folder / "digits.npy"
+    report = (run / "report.md").read_text()
+    assert "A PixelCNN, a density without a latent code (1 gated layer of 4 channels, bernoulli likelihood)" in report
+    assert "nats a row** (exact, 15 rows)" in report and "ELBO" not in report and "encode" not in report
+    assert {path.name for path in (run / "plots").iterdir()} == {"curves.png", "samples.png", "completions.png"}
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["elbo"] is None and summary["samples"] is None and summary["log_likelihood"] < 0
+    assert main(["sample", str(run), "-n", "3", "-o", str(tmp_path / "new.npy")]) == 0
+    model = vaekit.load(run)
+    np.testing.assert_array_equal(np.load(tmp_path / "new.npy"), model.sample(3, random_state=0))
+    assert main(["score", str(run), str(data), "-o", str(tmp_path / "scores.csv")]) == 0
+    lines = (tmp_path / "scores.csv").read_text().splitlines()
+    assert lines[0] == "log_likelihood" and len(lines) == 151
+    for verb in ("encode", "reconstruct"):
+        told = complaint(capsys, verb, run, data, "-o", tmp_path / "codes.npy")
+        assert told == f"{run} holds a PixelCNN, which has no latent code; fit a vae to encode and reconstruct."
+
+
+def test_annealing_stands_beside_the_other_scores(folder, capsys):
+    options = ["--rows", "6", "--temperatures", "5", "--chains", "2", "--samples", "5"]
+    capsys.readouterr()
+    assert main(["evaluate", str(folder / "VAE"), "--ais", *options, "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["n"] == 15 and summary["ais_n"] == summary["bdmc_n"] == 6
+    assert (summary["ais_chains"], summary["ais_temperatures"]) == (2, 5)
+    assert summary["ais"] < 0 and summary["ais_se"] > 0 and summary["bdmc_gap_se"] > 0
+    told = complaint(capsys, "evaluate", folder / "PIXELS", "--ais")
+    assert told == f"--ais is for a VAE of rows; {folder / 'PIXELS'} holds a PixelCNN."
+
+
+def test_samples_from_a_mixture_fitted_to_the_codes(folder, tmp_path, capsys):
+    run, out = folder / "VAE", tmp_path / "new.npy"
+    assert main(["sample", str(run), "-n", "4", "-o", str(out), "--prior", "fitted"]) == 0
+    drawn = np.load(out)
+    assert drawn.shape == (4, 8, 8) and drawn.dtype == np.uint8
+    assert main(["sample", str(run), "-n", "4", "-o", str(tmp_path / "again.npy"), "--prior", "fitted"]) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "again.npy"), drawn)
+    told = complaint(capsys, "sample", run, "-o", out, "--prior", "fited")
+    assert told == "prior='fited' is not one of 'model', 'fitted' (did you mean 'fitted'?)."
+    told = complaint(capsys, "sample", folder / "PIXELS", "-o", out, "--prior", "fitted")
+    assert told == f"--prior fitted needs the latent codes of rows, which {folder / 'PIXELS'} has not."
