@@ -10,7 +10,7 @@ Bernoulli, one sample, analytic KL, minibatches of 128 rows that lie in memory a
 - floor: its convolutions and linear maps alone, forward and backward, channels last, one after the other.
 - plain: the same modules in PyTorch's default memory format, in the loop of benchmarks/train_step.py.
 - pythae: the same modules in its VAE, epochs of its `BaseTrainer.train_step`, its default Adam and DataLoader.
-- bfloat16: ours with the networks in bfloat16, as `precision="bfloat16"` has it.
+- bfloat16: the steps of ours with the networks in bfloat16, without what `train` does around them.
 
 All in one process, in turn, as in benchmarks/train_step.py. Then 16 images from a PixelCNN of 6 layers of 16 channels:
 ours, and computing the whole network anew for every pixel, in turn; both give the same images, bit for bit where the

@@ -30,7 +30,7 @@ from vaekit.objectives import (
     sticking_the_landing,
     total_correlation,
 )
-from vaekit.priors import FlowPrior, GaussianMixture, Prior, StandardNormal, VampPrior
+from vaekit.priors import FittedMixture, FlowPrior, GaussianMixture, Prior, StandardNormal, VampPrior
 from vaekit.randomness import isolated_rng
 from vaekit.schema import ColumnStats
 
@@ -257,6 +257,9 @@ PRIORS: dict[str, Callable[[], Prior]] = {
     "mixture, 1 unit": lambda: _started(GaussianMixture(1, 3)),
     "mixture, 2 units": lambda: _started(GaussianMixture(2, 4)),
     "vamp, 2 units": lambda: _Encoded(VampPrior(2, torch.randn(5, 4))),
+    "fitted, 2 units": lambda: FittedMixture.fit(
+        np.random.default_rng(0).normal(size=(300, 2)) @ [[1, 0.8], [0, 0.4]], 3
+    ),
     "flow, 2 units": lambda: _started(FlowPrior(2, transforms=2, hidden=(8,))),
 }
 

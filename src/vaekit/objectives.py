@@ -118,8 +118,10 @@ def total_correlation(terms: Terms, n: int, *, beta: float = 1.0, weight: float 
     .. math:: \log p(x|z) - [\log q(z|x) - \log q(z)] - \beta\, [\log q(z) - \sum_l \log q(z_l)]
               - [\sum_l \log q(z_l) - \log p(z)]
 
-    in expectation: the mutual information of x and z, the total correlation of z and how far each unit is from its
-    prior, where q(z) is the mean of q(z|x) over the data. With beta = 1 it is estimator A of the ELBO.
+    the mutual information of x and z, the total correlation of z and how far each unit is from its prior, where q(z) is
+    the mean of q(z|x) over the data. With beta = 1 it is estimator A of the ELBO. For other beta the minibatch's
+    estimate of log q(z) is biased, and the value off by about (beta - 1)(L - 1) log n nats, which no gradient sees:
+    train with it, but do not compare it.
 
     Args:
         terms: the batch's terms, of a diagonal normal posterior.

@@ -79,22 +79,32 @@ class VampPrior(Prior):
 
     .. math:: p(z) = \sum_c w_c\, q(z \mid u_c)
 
-    with the weights learned too. Training moves the pseudo-inputs; they start at rows of the data.
+    with the weights learned too. Training moves the pseudo-inputs, in units of `spread`; they start at rows of the
+    data.
 
     Args:
         latent_dim: L.
         pseudo_inputs: (C, \*shape) rows as the encoder takes them.
+        spread: (\*shape) size of the values; 1 by default.
 
     >>> prior = VampPrior(2, torch.zeros(4, 6))
     >>> prior(lambda u: DiagonalNormal(u[:, :2], u[:, 2:4])).sample().shape
     torch.Size([2])
     """
 
-    def __init__(self, latent_dim: int, pseudo_inputs: Tensor) -> None:
+    spread: Tensor
+
+    def __init__(self, latent_dim: int, pseudo_inputs: Tensor, spread: Tensor | None = None) -> None:
         super().__init__()
         self.latent_dim = latent_dim
         self.logits = nn.Parameter(torch.zeros(len(pseudo_inputs)))
-        self.pseudo_inputs = nn.Parameter(pseudo_inputs.float().clone())
+        self.register_buffer("spread", torch.ones(pseudo_inputs.shape[1:]) if spread is None else spread)
+        self.scaled_inputs = nn.Parameter(pseudo_inputs.float() / self.spread)
+
+    @property
+    def pseudo_inputs(self) -> Tensor:
+        """(C, \\*shape) as the encoder takes them."""
+        return self.spread * self.scaled_inputs
 
     def forward(self, encoder: Callable[[Tensor], Distribution] | None = None) -> DiagonalMixture:
         """The mixture of the posteriors that `encoder` gives for the pseudo-inputs, diagonal normal ones."""
@@ -123,7 +133,9 @@ class FlowPrior(Prior):
         try:
             import zuko
         except ImportError as error:
-            raise MissingDependencyError("prior='flow' needs zuko: pip install 'vaekit[flows]'.") from error
+            raise MissingDependencyError(
+                "prior='flow' needs zuko: pip install zuko (it comes with the extra 'flows')."
+            ) from error
         self.latent_dim = latent_dim
         self.flow = zuko.flows.NSF(latent_dim, transforms=transforms, hidden_features=tuple(hidden))
 

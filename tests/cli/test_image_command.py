@@ -59,6 +59,8 @@ def test_annealing_stands_beside_the_other_scores(folder, capsys):
     assert summary["n"] == 15 and summary["ais_n"] == summary["bdmc_n"] == 6
     assert (summary["ais_chains"], summary["ais_temperatures"]) == (2, 5)
     assert summary["ais"] < 0 and summary["ais_se"] > 0 and summary["bdmc_gap_se"] > 0
+    told = complaint(capsys, "evaluate", folder / "VAE", "--rows", "6", "--chains", "2")
+    assert told == "--chains and --rows belong to --ais: give it too."
     told = complaint(capsys, "evaluate", folder / "PIXELS", "--ais")
     assert told == f"--ais is for a VAE of rows; {folder / 'PIXELS'} holds a PixelCNN."
 

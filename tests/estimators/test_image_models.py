@@ -91,9 +91,10 @@ def test_a_fitted_prior_draws_near_the_codes(tmp_path):
     """Samples of the mixture come from where the codes lie, for a VAE and for an autoencoder."""
     for kind in (vaekit.VAE, vaekit.Autoencoder):
         model = kind(latent_dim=2, hidden=(16,), **(SMALL | {"epochs": 30})).fit(LEVELS).fit_prior(LEVELS, 5)
-        z = model.fitted_prior_().sample((2000,)).numpy()
-        codes = model.transform(LEVELS)
-        assert np.abs(z.mean(0) - codes.mean(0)).max() < 0.3 * codes.std(0).max() + 0.1
+        z, codes = model.fitted_prior_().sample((20_000,)).numpy(), model._codes(LEVELS)
+        spread = 0 if len(codes) == 1 else np.diag((codes[1] ** 2).mean(0))  # the posteriors' own, beside that of means
+        np.testing.assert_allclose(np.cov(z.T), np.cov(codes[0].T) + spread, rtol=0.25, atol=0.2 * np.cov(z.T).max())
+        assert np.abs(z.mean(0) - codes[0].mean(0)).max() < 0.2 * codes[0].std(0).max() + 0.05
         options = {"prior": "fitted"} if kind is vaekit.VAE else {}
         drawn = model.sample(3, random_state=0, **options)
         assert drawn.shape == (3, 8, 8) and drawn.dtype == np.uint8
@@ -182,6 +183,42 @@ def test_bad_input(model, X, message):
     assert str(error.value) == message
 
 
+def test_a_mixture_does_not_outlive_its_codes():
+    vae = vaekit.VAE(latent_dim=2, hidden=(8,), warm_start=True, **SMALL).fit(LEVELS).fit_prior(LEVELS)
+    vae.fit(LEVELS)
+    with pytest.raises(OptionError, match="call fit_prior"):
+        vae.sample(1, prior="fitted")
+
+
+def test_pseudo_inputs_start_at_training_rows_of_all_kinds_and_move():
+    order = np.argsort(load_digits().target[:300], kind="stable")
+    X = LEVELS[order]
+    vae = vaekit.VAE(**(VAES["vamp"] | {"components": 40}), **(SMALL | {"epochs": 1, "learning_rate": 1e-9})).fit(X)
+    started = vae.model_.prior.pseudo_inputs.detach().numpy().round()
+    at = [int(np.flatnonzero((row == X).all((1, 2)))[0]) for row in started]
+    assert max(at) > 200 and min(at) < 100  # not the first rows alone
+    vae.set_params(epochs=20, learning_rate=1e-2).fit(X)
+    assert np.abs(vae.model_.prior.pseudo_inputs.detach().numpy() - started).max() > 0.5
+
+
+def test_hidden_pixels_do_not_matter_and_channels_go_together():
+    model = vaekit.PixelCNN(layers=1, channels=4, kernel_size=3, likelihood="bernoulli", **SMALL).fit(LEVELS)
+    upper = np.zeros((8, 8), dtype=bool)
+    upper[:4] = True
+    hidden = LEVELS[:3].astype(float)
+    hidden[:, 4:] = np.nan
+    drawn = model.complete(hidden, upper, random_state=0)
+    np.testing.assert_array_equal(drawn, model.complete(LEVELS[:3], upper, random_state=0))
+    np.testing.assert_array_equal(drawn[:, :4], LEVELS[:3, :4])  # grey levels, though they spoke as binary ones
+    colour = np.repeat(LEVELS[:40, None, :4, :4], 3, 1)
+    model = vaekit.PixelCNN(layers=1, channels=4, kernel_size=3, **SMALL).fit(colour)
+    observed = np.zeros((3, 4, 4), dtype=bool)
+    observed[0] = True
+    with pytest.raises(DataError) as error:
+        model.complete(colour[:2], observed)
+    assert str(error.value) == "observed must be alike for all channels of a pixel, which are drawn together."
+
+
 def test_completion_needs_booleans_of_the_right_shape():
     model = vaekit.PixelCNN(layers=1, channels=4, kernel_size=3, **SMALL).fit(BINARY)
     for observed in (np.ones((8, 8)), np.ones((4, 8), dtype=bool)):
@@ -194,5 +231,6 @@ def test_an_own_prior_must_be_given_again(tmp_path):
     vaekit.VAE(**VAES["own prior"], **SMALL).fit(BINARY).save(tmp_path / "model")
     with pytest.raises(OptionError, match="own prior"):
         vaekit.load(tmp_path / "model")
-    with pytest.raises(OptionError):
-        vaekit.load(tmp_path / "model", prior=nn.Linear(2, 2))
+    with pytest.raises(OptionError) as error:
+        vaekit.load(tmp_path / "model", prior=nn.Identity())
+    assert str(error.value) == f"{tmp_path / 'model'} was fitted with a prior GaussianMixture, not Identity."

@@ -65,6 +65,16 @@ def test_precision_and_recall_by_hand():
     assert precision_recall(left, right) == (0.0, 0.0)
 
 
+def test_few_rows_and_singular_covariances():
+    rows = RNG.normal(size=(6, 10))  # fewer rows than features
+    assert frechet_distance(rows, rows) < 1e-6
+    for call in (frechet_distance, kernel_distance, precision_recall):
+        with pytest.raises(DataError, match="as many columns and at least"):
+            call(rows[:1], rows)
+        with pytest.raises(DataError, match="as many columns and at least"):
+            call(rows, rows[:, :3])
+
+
 @pytest.fixture(scope="module")
 def digits():
     return load_digits(return_X_y=True)[0].reshape(-1, 8, 8).astype("uint8"), load_digits().target

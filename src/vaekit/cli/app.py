@@ -96,9 +96,14 @@ def evaluate(
         ),
     ] = None,
     ais: Annealed = False,
-    chains: Annotated[int, typer.Option(min=1, help="Of --ais: chains for each row.")] = 16,
-    temperatures: Annotated[int, typer.Option(min=1, help="Of --ais: steps from q(z|x) to the posterior.")] = 500,
-    rows: Annotated[int, typer.Option(min=1, help="Of --ais: rows, evenly spaced, and as many simulated.")] = 100,
+    chains: Annotated[int | None, typer.Option(min=1, help="Of --ais: chains for each row.", show_default="16")] = None,
+    temperatures: Annotated[
+        int | None, typer.Option(min=1, help="Of --ais: steps from q(z|x) to the posterior.", show_default="500")
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of --ais: rows, and as many simulated ones.", show_default="100"),
+    ] = None,
     kind: Kind = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -106,8 +111,8 @@ def evaluate(
     """Score held-out data: log p(x), its bound and its parts, in nats a row; of a graph, AUC and AP of edges."""
     from vaekit.cli.verbs import evaluate_run
 
-    how = {"chains": chains, "temperatures": temperatures, "rows": rows} if ais else None
-    evaluate_run(run, data, samples=samples, annealing=how, kind=kind, device=device, as_json=as_json)
+    how = {"chains": chains, "temperatures": temperatures, "rows": rows}
+    evaluate_run(run, data, samples=samples, ais=ais, annealing=how, kind=kind, device=device, as_json=as_json)
 
 
 @app.command(epilog="Example:  vaekit info RUN")

@@ -34,14 +34,20 @@ def evaluate_run(
     source: str | None,
     *,
     samples: int | None,
-    annealing: dict[str, int] | None,
+    ais: bool,
+    annealing: dict[str, int | None],
     kind: str | None,
     device: str,
     as_json: bool,
 ) -> None:
     """Score test data; see `vaekit evaluate --help`."""
+    given = {name: value for name, value in annealing.items() if value is not None}
+    if given and not ais:
+        raise OptionError(
+            f"--{' and --'.join(given)} {'belong' if len(given) > 1 else 'belongs'} to --ais: give it too."
+        )
     estimator = load(run, device=device)
-    if annealing is not None and not isinstance(estimator, VAE):
+    if ais and not isinstance(estimator, VAE):
         raise OptionError(f"--ais is for a VAE of rows; {run} holds a {type(estimator).__name__}.")
     if isinstance(estimator, GraphEstimator):
         summary = _graph_data(run, source, kind).evaluate(estimator, samples)
@@ -49,15 +55,21 @@ def evaluate_run(
     else:
         X = _test_rows(run, source, kind)
         summary = estimator.evaluate(X, num_samples=samples or REPORT_SAMPLES)
-        if annealing is not None:
-            few = _safe_indexing(X, spaced(summary["n"], annealing["rows"]))
-            how = Annealing(annealing["chains"], annealing["temperatures"])
-            summary |= estimator.anneal(few, how, simulated=_num_samples(few))
+        if ais:
+            few = _safe_indexing(X, spaced(summary["n"], given.pop("rows", 100)))
+            how = Annealing(**given)  # type: ignore[arg-type]
+            options = {"simulated": _num_samples(few), "num_samples": samples or REPORT_SAMPLES}
+            summary |= estimator.anneal(few, how, **options)
         title = f"{run}: {summary['n']} rows, nats a row"
     if as_json:
         _print_json(summary)
     else:
         _print_table(title, summary)
+        if ais:
+            print(
+                "ais_...: bounds of the same few rows; bdmc_...: of rows drawn from the model. Lower and upper hold in "
+                "expectation: within their standard errors they may cross."
+            )
 
 
 def _test_rows(run: Path, source: str | None, kind: str | None) -> Any:
@@ -246,6 +258,12 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _shown(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:g}"
+
+
 def _print_table(title: str, facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -253,5 +271,5 @@ def _print_table(title: str, facts: dict[str, Any]) -> None:
     table = Table(title=title, show_header=False, title_justify="left")
     for name, value in facts.items():
         if value is not None:
-            table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
+            table.add_row(name, _shown(value))
     Console().print(table)

@@ -111,23 +111,26 @@ class RowEstimator(TrainedEstimator):
         if again and architecture != self.fitted_["architecture"]:
             raise OptionError(f"warm_start goes on with the network as it was ({self.fitted_['architecture']}).")
         rows = Rows(values, self.schema_.shape if again else schema.shape)
+        vars(self).pop("fitted_prior_", None)  # of an earlier fit
+        parts = None
+        if validation_data is None and self.validation_fraction is not None:
+            parts = split_rows(len(rows), self.validation_fraction, seed)
         if not again:
             self.schema_ = schema
-            vars(self).pop("fitted_prior_", None)  # of an earlier fit
             self.fitted_: dict[str, Any] = {"seed": seed, "architecture": architecture}
             self.history_: list[dict[str, Any]] = []
             self._configure(rows.stats())
             with isolated_rng(seed):
                 prepared = self._prepare(rows, training=True)
-                self.model_ = self._build(prepared.stats(), prepared).to(device)
+                trained = prepared if parts is None else prepared.subset(parts[0])
+                self.model_ = self._build(prepared.stats(), trained).to(device)
         self.fitted_.pop("stopped", None)  # of an earlier fit that a warm start goes on from
         self._check_values(rows)
         held_out = None
         if validation_data is not None:
             held_out = self._read(validation_data[0] if isinstance(validation_data, tuple) else validation_data)
-        elif self.validation_fraction is not None:
-            rest, held = split_rows(len(rows), self.validation_fraction, seed)
-            rows, held_out = rows.subset(rest), rows.subset(held)
+        elif parts is not None:
+            rows, held_out = rows.subset(parts[0]), rows.subset(parts[1])
         rows = self._prepare(rows, training=True).to(device)
         validate = None
         if held_out is not None:

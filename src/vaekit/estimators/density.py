@@ -45,6 +45,11 @@ class DensityEstimator(RowEstimator):
         grey_max = None
         low, high = float(stats.low.min()), float(stats.high.max())
         if name == "bernoulli" and low >= 0 and not (bool(stats.whole.all()) and high <= 1):
+            if high > 1 and not bool(stats.whole.all()):
+                raise DataError(
+                    "likelihood='bernoulli' holds for 0 and 1, whole grey levels, or numbers from 0 to 1, but X holds "
+                    f"real numbers up to {high:g}; choose another likelihood, or scale the columns to 1."
+                )
             grey_max = high if high > 1 else 1.0
             how = {"dynamic": "drawn anew at each visit", "static": "drawn once", "threshold": "cut at half"}
             self._say(f"binarize: grey-scale values from 0 to {grey_max:g} are made binary, {how[self.binarize]}")

@@ -49,6 +49,8 @@ def load(
         raise RunError(f"{Path(path) / CONFIG} names a model {name!r} that this vaekit does not have.")
     for part, given in (("encoder", encoder), ("decoder", decoder), ("prior", prior)):
         own = params.get(part) if isinstance(params.get(part), dict) else None  # a graph model's decoder is a name
+        if own is not None and part == "prior" and given is not None and type(given).__name__ != own["module"]:
+            raise OptionError(f"{path} was fitted with a prior {own['module']}, not {type(given).__name__}.")
         if own is not None and given is None:
             raise OptionError(
                 f"{path} was fitted with its own {part} ({own['module']}), of which only the weights are saved: "

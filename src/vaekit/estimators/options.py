@@ -132,13 +132,14 @@ def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
     faults.number("beta", params["beta"], low=0)
     faults.number("kl_warmup", params["kl_warmup"], low=0)
     faults.number("free_bits", params["free_bits"], low=0)
-    analytic = params["kl"] == "analytic" or (params["kl"] == "auto" and params["prior"] == "normal")
+    closed = params["prior"] == "normal" or isinstance(params["prior"], Prior)  # an own one may give its KL
+    analytic = closed and params["kl"] != "monte_carlo"
     if params["free_bits"] and (not analytic or params["objective"] != "elbo"):
         faults.add(
             f"free_bits={params['free_bits']!r} needs objective='elbo' and a KL in closed form: prior='normal' and "
             "not kl='monte_carlo'."
         )
-    if params["kl"] == "analytic" and params["prior"] != "normal":
+    if params["kl"] == "analytic" and not closed:
         faults.add("kl='analytic' needs prior='normal': the KL to any other has no closed form.")
     if params["network"] == "ladder" and params["objective"] in ("dreg", "stl", "tc"):
         faults.add(f"objective={params['objective']!r} needs one layer of latent units, not network='ladder'.")

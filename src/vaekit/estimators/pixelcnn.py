@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from vaekit.data.rows import Binarize, Rows
 from vaekit.errors import DataError, OptionError
+from vaekit.estimators.base import BATCH
 from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.options import check_draws
 from vaekit.evaluation.likelihood import score_density, score_independent, summarise_density
@@ -105,6 +108,12 @@ class PixelCNN(DensityEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        return tags
+
     @property
     def _autoregressive(self) -> bool:
         return True
@@ -149,29 +158,37 @@ class PixelCNN(DensityEstimator):
 
         Grey-scale values under a Bernoulli likelihood come back as 0 and the largest grey level.
         """
-        return self._sample(n, random_state, self.model_.sample if hasattr(self, "model_") else None)
+        return self._sample(n, random_state, lambda count: self.model_.sample(count))
 
     @torch.no_grad()
     def complete(self, X: Any, observed: np.ndarray, random_state: int | np.random.RandomState | None = None) -> Any:
         r"""Draw the pixels that were not observed, in order, each given all pixels before it.
 
         Where the observed pixels come first, the upper half of an image, say, that is a draw from p(rest | observed).
-        Observed pixels further on are kept as they are, but do not speak to those before them.
+        Observed pixels further on are kept as they are, but do not speak to those before them. Grey levels under a
+        Bernoulli likelihood are made binary before they speak; what is drawn is 0 or the largest level.
 
         Args:
             X: (n, \*shape) images; values of pixels that were not observed do not matter.
-            observed: (\*shape,) or (n, \*shape) booleans.
+            observed: (\*shape,) or (n, \*shape) booleans, in colour images alike for all channels of a pixel.
             random_state: of the draws.
 
         Raises:
-            DataError: `observed` is not of booleans of such a shape.
+            DataError: `observed` is not of booleans of such a shape, or splits a pixel.
         """
-        rows = self._prepare(self._read(X), training=False)
-        seen, shape = np.asarray(observed), tuple(self.schema_.shape)
-        if seen.dtype != np.bool_ or seen.shape not in (shape, (len(rows), *shape)):
-            raise DataError(f"observed must hold booleans of shape {shape} or {(len(rows), *shape)}.")
-        check_draws("n", len(rows), random_state)
+        check_is_fitted(self, "model_")
+        seen, images, shape = np.asarray(observed), np.asarray(X), tuple(self.schema_.shape)
+        if seen.dtype != np.bool_ or seen.shape not in (shape, (len(images), *shape)):
+            raise DataError(f"observed must hold booleans of shape {shape} or {(len(images), *shape)}.")
+        if len(shape) == 3 and (seen != seen[..., :1, :, :]).any():
+            raise DataError("observed must be alike for all channels of a pixel, which are drawn together.")
+        seen = np.broadcast_to(seen, (len(images), *shape)).copy()
+        check_draws("n", len(images), random_state)
+        rows = self._prepare(self._read(np.where(seen, images, 0)), training=False)
         device = next(self.model_.parameters()).device
-        x = rows.take(slice(0, len(rows))).to(device)
         with isolated_rng(resolve_seed(random_state)):
-            return self._as_data(self.model_.complete(x, torch.from_numpy(seen.copy()).to(device)).cpu())
+            parts = [
+                self.model_.complete(rows.take(part).to(device), torch.from_numpy(seen[part]).to(device)).cpu()
+                for part in rows.chunks(BATCH)
+            ]
+        return np.where(seen, images, self._as_data(torch.cat(parts)))

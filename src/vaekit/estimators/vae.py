@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from vaekit.data.rows import Binarize, Rows
@@ -86,7 +87,8 @@ class VAE(LatentEstimator, DensityEstimator):
         average: decay of a moving average of the weights, which is then what is kept (0.999, say), or None.
         validation_fraction: share of the rows held out to stop early and choose the best weights; None trains on every
             row, to the last epoch.
-        validation_samples: importance samples of the held-out score; None scores by the objective.
+        validation_samples: importance samples of the held-out score; None scores by the objective, without
+            `free_bits`, and for "tc" by the ELBO.
         validation_every: epochs from one look at the held-out rows to the next.
         patience: epochs without a better held-out score before training stops, or None.
         precision: "float32", or "bfloat16" for the networks.
@@ -221,8 +223,12 @@ class VAE(LatentEstimator, DensityEstimator):
             Architecture(**options),
             encoder=copy.deepcopy(self.encoder),
             decoder=copy.deepcopy(self.decoder),
-            examples=None if rows is None else rows.take(slice(0, 10 * self.components)),
+            examples=None if rows is None or self.prior != "vamp" else rows.take(self._some(rows)),
         )
+
+    def _some(self, rows: Rows) -> Tensor:
+        """Numbers of rows at which pseudo-inputs start."""
+        return torch.randint(len(rows), (self.components,))
 
     def _value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
         samples, beta, free_bits = self.samples, self.beta, self.free_bits
@@ -231,10 +237,14 @@ class VAE(LatentEstimator, DensityEstimator):
             return lambda x, factor: bound(model.terms(x, samples), beta=beta * factor)
         if self.objective == "tc":
             return lambda x, factor: total_correlation(model.terms(x, samples), n, beta=beta, weight=factor)
-        analytic = self.kl == "analytic" or (self.kl == "auto" and self.prior == "normal")
-        return lambda x, factor: elbo(
-            model.terms(x, samples), beta=beta * factor, free_bits=free_bits, analytic=analytic
-        )
+        kl = self.kl
+
+        def value(x: Tensor, factor: float) -> Tensor:
+            terms = model.terms(x, samples)
+            analytic = terms.kl is not None if kl == "auto" else kl == "analytic"
+            return elbo(terms, beta=beta * factor, free_bits=free_bits, analytic=analytic)
+
+        return value
 
     def _held_out_score(self, rows: Rows) -> Callable[[LatentVariableModel], float]:
         many = self.samples if self.objective in _MULTI_SAMPLE else None
@@ -244,7 +254,8 @@ class VAE(LatentEstimator, DensityEstimator):
             scores = score_rows(model, rows, samples or max(1, min(16, _HELD_OUT_DRAWS // len(rows))))
             if samples:
                 return float(scores.log_likelihood.mean())
-            return float((scores.reconstruction - self.beta * scores.kl).mean())
+            beta = 1.0 if self.objective == "tc" else self.beta  # there it does not weigh the KL
+            return float((scores.reconstruction - beta * scores.kl).mean())
 
         return score
 
@@ -285,8 +296,8 @@ class VAE(LatentEstimator, DensityEstimator):
     ) -> Any:
         """Draw n rows from the model: z from the prior, x from p(x|z); in a container like that of the data.
 
-        With prior="fitted" the codes come from the mixture of `fit_prior`: the samples are often better, but no longer
-        those of the density that `score_samples` gives.
+        With prior="fitted" the codes come from the mixture of `fit_prior`: from where those of the data are, but not
+        from the density that `score_samples` gives.
 
         Grey-scale values under a Bernoulli likelihood come back as the probabilities of a one, times the largest grey
         level: a picture that can be looked at. Data of two values, 0 and another, come back as such, and so do all
@@ -316,7 +327,7 @@ class VAE(LatentEstimator, DensityEstimator):
         return float(self._scores(X, num_samples)[1].log_likelihood.mean())
 
     def elbo(self, X: Any, num_samples: int = 100) -> np.ndarray:
-        """Evidence lower bound of each row, (n,) in nats: `num_samples` for the reconstruction, KL in closed form."""
+        """Evidence lower bound of each row, (n,) in nats, by samples; the KL in closed form where it has one."""
         return self._scores(X, num_samples)[1].elbo.astype(np.float32)
 
     def evaluate(self, X: Any, num_samples: int = 100) -> dict[str, Any]:
@@ -325,17 +336,22 @@ class VAE(LatentEstimator, DensityEstimator):
         independent = score_independent(self.independent_, rows)
         return summarise(scores, self._likelihood(), independent)
 
-    def anneal(self, X: Any, how: Annealing | None = None, *, simulated: int = 100) -> dict[str, Any]:
+    def anneal(
+        self, X: Any, how: Annealing | None = None, *, simulated: int = 100, num_samples: int = 100
+    ) -> dict[str, Any]:
         """Bounds on log p(x) by annealed importance sampling: see `vaekit.evaluation.annealing`.
 
         Args:
             X: rows to score; each takes chains * temperatures * leapfrog gradients, so a hundred say much.
             how: chains, temperatures and the rest.
             simulated: rows drawn from the model, on which chains in both directions bound the error.
+            num_samples: of the importance-weighted bound beside it.
 
         Returns:
-            The lower bound for X (`ais`), and on simulated rows lower and upper bound and their gap (`bdmc_...`), each
-            with its standard error over the rows, in nats.
+            For X the importance-weighted bound (`ais_importance_weighted`), the annealed one (`ais`) and the gain; on
+            simulated rows lower and upper bound and their gap (`bdmc_...`); each with its standard error over the
+            rows, in nats.
         """
+        check_draws("num_samples", num_samples)
         rows = self._prepare(self._read(X), training=False)
-        return summarise_annealing(self.model_, rows, simulated, how)
+        return summarise_annealing(self.model_, rows, simulated, how, samples=num_samples)

@@ -24,7 +24,7 @@ from torch.distributions import Distribution
 
 from vaekit.data.rows import Rows
 from vaekit.errors import Faults
-from vaekit.evaluation.likelihood import mean_and_se
+from vaekit.evaluation.likelihood import mean_and_se, score_rows
 from vaekit.models.base import LatentVariableModel
 from vaekit.priors import StandardNormal
 from vaekit.randomness import RowNoise, isolated_rng, row_keys
@@ -59,7 +59,21 @@ class Annealing:
         for name in ("chains", "temperatures", "leapfrog"):
             faults.number(name, getattr(self, name), low=1, integer=True)
         faults.choice("start", self.start, ["posterior", "prior"])
+        faults.number("seed", self.seed, low=0, integer=True)
         faults.raise_if_any()
+
+    @property
+    def seeds(self) -> dict[str, int]:
+        """Seeds of their own for everything that is random, so that no number is used for two things."""
+        names = ("simulation", "pilot", "pilot start", "forward", "forward start", "backward")
+        return dict(zip(names, np.random.SeedSequence(self.seed).generate_state(len(names)).tolist(), strict=True))
+
+
+def check_simulated(n: int) -> None:
+    """Raise OptionError unless n is a number of rows to simulate."""
+    faults = Faults()
+    faults.number("simulated", n, low=1, integer=True)
+    faults.raise_if_any()
 
 
 def sigmoid_schedule(temperatures: int, steepness: float = 4.0) -> np.ndarray:
@@ -113,7 +127,8 @@ def bidirectional_scores(
     how.check()
     device = next(model.parameters()).device
     lower, upper = [], []
-    with isolated_rng(how.seed), _frozen(model):
+    check_simulated(n)
+    with isolated_rng(how.seeds["simulation"]), _frozen(model):
         with torch.no_grad():
             z = model.prior(model.posterior).sample((n,)).to(device)
             parts = [model.decode(part).sample() for part in z.split(256)]
@@ -129,12 +144,22 @@ def bidirectional_scores(
 
 
 def summarise_annealing(
-    model: LatentVariableModel, rows: Rows, simulated: int, how: Annealing | None = None
+    model: LatentVariableModel, rows: Rows, simulated: int, how: Annealing | None = None, *, samples: int = 100
 ) -> dict[str, Any]:
-    """The lower bound for rows, and the sandwich on simulated ones, each with its standard error, for a report."""
+    """Scores for a report, each with its standard error over the rows, in nats.
+
+    For the rows the importance-weighted bound by `samples` samples, the annealed one and its gain over that; for rows
+    simulated from the model lower and upper bound, which hold in expectation, and the gap between them.
+    """
     how = how or Annealing()
+    check_simulated(simulated)
     summary: dict[str, Any] = {"ais_n": len(rows), "ais_chains": how.chains, "ais_temperatures": how.temperatures}
-    summary["ais"], summary["ais_se"] = mean_and_se(annealed_scores(model, rows, how))
+    weighted = score_rows(model, rows, samples).log_likelihood
+    summary["ais_samples"] = samples
+    summary["ais_importance_weighted"], summary["ais_importance_weighted_se"] = mean_and_se(weighted)
+    scores = annealed_scores(model, rows, how)
+    summary["ais"], summary["ais_se"] = mean_and_se(scores)
+    summary["ais_gain"], summary["ais_gain_se"] = mean_and_se(scores - weighted)
     lower, upper = bidirectional_scores(model, simulated, how)
     summary["bdmc_n"] = simulated
     summary["bdmc_lower"], summary["bdmc_lower_se"] = mean_and_se(lower)
@@ -234,14 +259,14 @@ class _Problem:
             accepted,
         )
 
-    def _first(self, normal: Tensor) -> Tensor:
+    def _first(self, normal: Tensor, seed: int) -> Tensor:
         """Where the chains start: (C, B, L) from f_0."""
         if not self.from_prior:
             with torch.no_grad():
                 return self.posterior.rsample(normal.shape[:1], noise=normal)  # type: ignore[call-arg]
         if isinstance(self.model.prior, StandardNormal):
             return normal
-        with isolated_rng(self.how.seed):  # the same for all rows
+        with isolated_rng(seed):  # the same for all rows
             return self.prior.sample(torch.Size((len(normal), 1))).expand_as(normal)
 
     def tune(self) -> list[Tensor]:
@@ -250,8 +275,8 @@ class _Problem:
         The weights' expectation is p(x) only if a step does not depend on where its own chain has been.
         """
         chains = min(_PILOT_CHAINS, self.how.chains)
-        draw = self._noise(chains, self.how.seed + 1)
-        z = self._first(draw(0)[0])
+        draw = self._noise(chains, self.how.seeds["pilot"])
+        z = self._first(draw(0)[0], self.how.seeds["pilot start"])
         step = torch.full((len(self.x),), 0.5 / self.latent**0.25, device=z.device)
         rate = torch.full_like(step, ACCEPTANCE)
         steps = []
@@ -264,8 +289,8 @@ class _Problem:
 
     def forward(self, steps: list[Tensor]) -> Tensor:
         """(C, B) log weights of chains from f_0 to the posterior."""
-        draw, betas = self._noise(self.how.chains, self.how.seed), self.betas
-        z = self._first(draw(0)[0])
+        draw, betas = self._noise(self.how.chains, self.how.seeds["forward"]), self.betas
+        z = self._first(draw(0)[0], self.how.seeds["forward start"])
         difference = self._difference(z)
         log_weights = betas[1] * difference.double()
         for t in range(1, self.how.temperatures):
@@ -275,7 +300,7 @@ class _Problem:
 
     def backward(self, steps: list[Tensor], z: Tensor) -> Tensor:
         """(C, B) log weights of chains from posterior samples (B, L) to f_0: the mean of their inverses is 1 / p(x)."""
-        draw, betas = self._noise(self.how.chains, self.how.seed + 2), self.betas
+        draw, betas = self._noise(self.how.chains, self.how.seeds["backward"]), self.betas
         z = z.expand(self.how.chains, *z.shape)
         difference = self._difference(z)
         log_weights = (1 - betas[-2]) * difference.double()

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 import torch
 import torch.nn.functional as F
 from sklearn.neighbors import NearestNeighbors
@@ -113,10 +112,13 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     >>> round(frechet_distance(rng.normal(size=(4000, 2)), rng.normal(3, 1, size=(4000, 2))))
     18
     """
-    covariances = [np.atleast_2d(np.cov(part.T)) for part in (a, b)]
-    root = scipy.linalg.sqrtm(covariances[0] @ covariances[1])
+    _check(a, b, 2)
+    first, second = (np.atleast_2d(np.cov(part.T)) for part in (a, b))
+    values, vectors = np.linalg.eigh(first)
+    half = vectors * np.sqrt(values.clip(0)) @ vectors.T
+    root = np.sqrt(np.linalg.eigvalsh(half @ second @ half).clip(0)).sum()  # tr (AB)^(1/2), of symmetric matrices alone
     gap = a.mean(0) - b.mean(0)
-    return float(gap @ gap + np.trace(covariances[0] + covariances[1]) - 2 * np.trace(root).real)
+    return max(0.0, float(gap @ gap + np.trace(first + second) - 2 * root))
 
 
 def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -125,6 +127,7 @@ def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
     Args:
         a, b: (n, F) and (m, F) features.
     """
+    _check(a, b, 2)
     n, m = len(a), len(b)
 
     def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -147,7 +150,16 @@ def precision_recall(real: np.ndarray, sampled: np.ndarray, neighbours: int = 3)
     Returns:
         The share of samples within reach of the real rows, and that of real rows within reach of the samples.
     """
+    _check(real, sampled, neighbours + 1)
     return _within(sampled, real, neighbours), _within(real, sampled, neighbours)
+
+
+def _check(a: np.ndarray, b: np.ndarray, least: int) -> None:
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < least:
+        raise DataError(
+            f"Features must be two matrices with as many columns and at least {least} rows, not of shapes {a.shape} "
+            f"and {b.shape}."
+        )
 
 
 def _within(points: np.ndarray, others: np.ndarray, k: int) -> float:

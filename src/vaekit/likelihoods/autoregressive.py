@@ -89,7 +89,10 @@ class AutoregressiveImage(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """Average of 16 draws with noise of a fixed seed: the mean of the pixels' joint has no closed form."""
+        """Average of 16 draws with noise of a fixed seed: the mean of the pixels' joint has no closed form.
+
+        The noise goes by the place in the batch: the same row elsewhere has another average.
+        """
         with isolated_rng(0):
             return self.sample((_MEAN_DRAWS,)).mean(0)
 

@@ -69,7 +69,7 @@ def build_vae(
         stats: of the data.
         how: the rest.
         encoder, decoder: own modules, which become part of the model as they are.
-        examples: (n, \*shape) rows as the model takes them, at which pseudo-inputs start.
+        examples: (components, \*shape) rows as the model takes them, at which pseudo-inputs start.
 
     Raises:
         OptionError: parts do not fit the data or each other.
@@ -106,7 +106,7 @@ def build_vae(
             model.offset.copy_(likelihood.marginal(stats))
         return model
     encoder, decoder = build_networks(likelihood, stats, scaling, how, encoder=encoder, decoder=decoder)
-    prior = build_prior(how, base.shape, examples)
+    prior = build_prior(how, base, stats, examples)
     return VAE(encoder, decoder, likelihood, how.latent_dim, prior=prior, scaling=scaling)
 
 
@@ -119,7 +119,7 @@ def check_autoregressive(base: Likelihood, what: str) -> None:
         )
 
 
-def build_prior(how: Architecture, shape: tuple[int, ...], examples: Tensor | None) -> Prior:
+def build_prior(how: Architecture, base: Likelihood, stats: ColumnStats, examples: Tensor | None) -> Prior:
     """The prior by its name, or as it is."""
     latent_dim = how.latent_dim
     if isinstance(how.prior, Prior):
@@ -129,12 +129,18 @@ def build_prior(how: Architecture, shape: tuple[int, ...], examples: Tensor | No
     if how.prior == "mixture":
         return GaussianMixture(latent_dim, how.components)
     if how.prior == "vamp":
-        start = torch.zeros(how.components, *shape)
-        if examples is not None:
-            chosen = torch.randint(len(examples), (how.components,))
-            start = examples[chosen.to(examples.device)].cpu()
-        return VampPrior(latent_dim, start)
-    return FlowPrior(latent_dim) if how.prior == "flow" else StandardNormal(latent_dim)
+        if isinstance(base, CategoricalCodes):
+            raise OptionError(
+                "prior='vamp' needs inputs that can be moved a little, which codes without an order cannot."
+            )
+        spread = torch.full(base.shape, float(stats.high.max()) / 2) if base.discrete else stats.std
+        start = torch.zeros(how.components, *base.shape) if examples is None else examples.cpu()
+        return VampPrior(latent_dim, start, torch.where(spread > 0, spread, 1.0).float())
+    if how.prior == "flow":
+        return FlowPrior(latent_dim)
+    if how.prior == "normal":
+        return StandardNormal(latent_dim)
+    raise OptionError(f"prior={how.prior!r} is neither a name nor a vaekit.priors.Prior.")
 
 
 class Headed(nn.Module):

@@ -144,6 +144,8 @@ def _objective(estimator: RowEstimator) -> str:
         return "minus the squared error, standardised"
     many = params["objective"] in ("iwae", "dreg", "stl")
     bound = "importance-weighted bound" if many else "bound (ELBO)"
+    if params["objective"] == "tc":
+        return "training: the objective; held-out: ELBO; nats a row"
     if params["beta"] != 1:
         bound += f", KL weighted {params['beta']:g}"
     return f"{bound}, nats a row"
