@@ -1,13 +1,17 @@
 """Every prior is a normalised density that agrees with its samples and with its KL."""
 
+import sys
+
 import contracts as c
+import numpy as np
 import pytest
 import scipy.integrate
 import scipy.stats
 import torch
 
-from vaekit.distributions import DiagonalNormal
-from vaekit.priors import StandardNormal
+from vaekit.distributions import DiagonalMixture, DiagonalNormal
+from vaekit.errors import MissingDependencyError
+from vaekit.priors import FlowPrior, StandardNormal, VampPrior
 
 EVERY = pytest.mark.parametrize("make", c.PRIORS.values(), ids=c.PRIORS)
 
@@ -59,3 +63,26 @@ def test_standard_normal_has_nothing_to_save():
 
 def test_no_closed_form_for_another_posterior():
     assert StandardNormal(2).kl_units(torch.distributions.Cauchy(torch.zeros(2), 1.0)) is None
+
+
+def test_a_flow_without_zuko_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "zuko", None)
+    with pytest.raises(MissingDependencyError) as error:
+        FlowPrior(2)
+    assert str(error.value) == "prior='flow' needs zuko: pip install zuko (it comes with the extra 'flows')."
+
+
+def test_a_vampprior_needs_an_encoder_of_diagonal_normals():
+    prior = VampPrior(2, torch.zeros(3, 4))
+    with pytest.raises(TypeError, match="with the model's encoder"):
+        prior()
+    with pytest.raises(TypeError, match="diagonal normal posteriors"):
+        prior(lambda x: torch.distributions.Cauchy(torch.zeros(len(x), 2), 1.0))
+
+
+def test_the_mixture_is_exact_where_components_are_narrow():
+    """Against scipy, at scales where a difference of squares in float32 would lose whole nats."""
+    mu, log_sigma = torch.randn(5, 3) * 4, torch.full((5, 3), -6.0)
+    z = mu[2] + 0.5 * log_sigma[2].exp()
+    expected = scipy.stats.norm.logpdf(z.double(), mu[2].double(), log_sigma[2].double().exp()).sum() - np.log(5)
+    assert abs(float(DiagonalMixture(torch.zeros(5), mu, log_sigma).log_prob(z)) - expected) < 0.02

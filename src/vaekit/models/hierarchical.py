@@ -142,7 +142,7 @@ class HierarchicalVAE(LatentVariableModel):
         return seen
 
     def descend(self, n: int, seen: list[Tensor] | None, choose: Choose) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """From the top down to the raw parameters of the likelihood.
+        r"""From the top down to the raw parameters of the likelihood.
 
         Args:
             n: number of paths.
@@ -151,7 +151,7 @@ class HierarchicalVAE(LatentVariableModel):
                 its units; without `seen` both are empty.
 
         Returns:
-            The units (n, L), their posterior's means and log standard deviations, and raw parameters (n, P, *shape).
+            The units (n, L), their posterior's means and log standard deviations, and raw parameters (n, P, \*shape).
         """
         h, level = self.top.expand(n, -1, -1, -1), len(self.encoder) - 1
         parts, mus, log_sigmas = [], [], []
