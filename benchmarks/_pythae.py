@@ -37,9 +37,31 @@ def version(folder: Path | None) -> str | None:
 
 def build(width: int, hidden: int, latent_dim: int) -> nn.Module:
     """Its VAE with the encoder width-hidden-latent_dim and the decoder in reverse, SiLU, Bernoulli."""
-    encoder = nn.Sequential(nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, 2 * latent_dim))
-    decoder = nn.Sequential(nn.Linear(latent_dim, hidden), nn.SiLU(), nn.Linear(hidden, width))
-    return of_networks(encoder, decoder, (width,), latent_dim)
+    from pythae.models import VAE, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(nn.Linear(width, hidden), nn.SiLU())
+            self.mean, self.log_var = nn.Linear(hidden, latent_dim), nn.Linear(hidden, latent_dim)
+
+        def forward(self, x: Tensor) -> Any:
+            h = self.body(x)
+            return ModelOutput(embedding=self.mean(h), log_covariance=self.log_var(h))
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            layers = (nn.Linear(latent_dim, hidden), nn.SiLU(), nn.Linear(hidden, width), nn.Sigmoid())
+            self.body = nn.Sequential(*layers)
+
+        def forward(self, z: Tensor) -> Any:
+            return ModelOutput(reconstruction=self.body(z))
+
+    config = VAEConfig(input_dim=(width,), latent_dim=latent_dim, reconstruction_loss="bce")
+    return VAE(config, encoder=Encoder(), decoder=Decoder())
 
 
 def of_networks(encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...], latent_dim: int) -> nn.Module:
