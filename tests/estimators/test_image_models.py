@@ -120,12 +120,12 @@ def test_annealing_is_above_the_bound_of_few_samples():
         (
             vaekit.VAE(network="conv"),
             LEVELS.reshape(300, 64),
-            "network='conv' needs images, (n, H, W) or (n, C, H, W), but a row of X has shape (64,).",
+            "network='conv' needs images, (n, H, W) or (n, C, H, W), but a row of X has shape (64,): reshape X.",
         ),
         (
             vaekit.VAE(masked_layers=2),
             BINARY.reshape(300, 64),
-            "masked_layers=2 needs images, (n, H, W) or (n, C, H, W), but a row of X has shape (64,).",
+            "masked_layers=2 needs images, (n, H, W) or (n, C, H, W), but a row of X has shape (64,): reshape X.",
         ),
         (
             vaekit.VAE(masked_layers=2, likelihood="gaussian"),
@@ -162,7 +162,7 @@ def test_annealing_is_above_the_bound_of_few_samples():
         (
             vaekit.PixelCNN(),
             LEVELS.reshape(300, 64),
-            "A PixelCNN needs images, (n, H, W) or (n, C, H, W), but a row of X has shape (64,).",
+            "A PixelCNN needs images, (n, H, W) or (n, C, H, W), but a row of X has shape (64,): reshape X.",
         ),
         (
             vaekit.PixelCNN(),

@@ -121,7 +121,9 @@ class PixelCNN(DensityEstimator):
     def _build(self, stats: ColumnStats, rows: Rows | None) -> Model:
         shape = self.schema_.shape
         if len(shape) not in (2, 3):
-            raise OptionError(f"A PixelCNN needs images, (n, H, W) or (n, C, H, W), but a row of X has shape {shape}.")
+            raise OptionError(
+                f"A PixelCNN needs images, (n, H, W) or (n, C, H, W), but a row of X has shape {shape}: reshape X."
+            )
         base = self._base_likelihood(stats)
         check_autoregressive(base, "PixelCNN")
         likelihood = Autoregressive(

@@ -77,7 +77,9 @@ def build_vae(
     image = len(base.shape) == 2 or len(base.shape) == 3
     if not image and (how.network != "mlp" or how.masked_layers):
         what = f"network={how.network!r}" if how.network != "mlp" else f"masked_layers={how.masked_layers}"
-        raise OptionError(f"{what} needs images, (n, H, W) or (n, C, H, W), but a row of X has shape {base.shape}.")
+        raise OptionError(
+            f"{what} needs images, (n, H, W) or (n, C, H, W), but a row of X has shape {base.shape}: reshape X."
+        )
     likelihood = base
     if how.masked_layers:
         check_autoregressive(base, "masked_layers")
