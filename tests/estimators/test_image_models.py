@@ -66,7 +66,9 @@ def test_pixelcnn(data, tmp_path):
     again = vaekit.load(tmp_path / "model")
     np.testing.assert_array_equal(again.score_samples(data), scores)
     summary = again.evaluate(data[:50])
-    assert summary["elbo"] is None and summary["n"] == 50 and summary["bits_per_dim"] > 0
+    assert summary["elbo"] is None and summary["n"] == 50
+    assert summary["log_likelihood"] == pytest.approx(scores[:50].mean(), rel=1e-5)
+    assert summary["bits_per_dim"] == pytest.approx(-summary["log_likelihood"] / (64 * np.log(2)))
     gain = summary["log_likelihood"] - summary["independent"]
     assert abs(summary["gain_over_independent"] - gain) < 1e-6
 
@@ -111,6 +113,9 @@ def test_annealing_is_above_the_bound_of_few_samples():
     how = vaekit.evaluation.Annealing(chains=4, temperatures=30, leapfrog=3)
     summary = vae.anneal(BINARY[:30], how, simulated=20)
     assert vae.score(BINARY[:30], num_samples=1) < summary["ais"]
+    assert summary["ais_importance_weighted"] == pytest.approx(vae.score(BINARY[:30], num_samples=100))
+    assert summary["ais_gain"] == pytest.approx(summary["ais"] - summary["ais_importance_weighted"])
+    assert summary["bdmc_gap"] == pytest.approx(summary["bdmc_upper"] - summary["bdmc_lower"])
     assert summary["bdmc_lower"] < summary["bdmc_upper"] + 3 * summary["bdmc_gap_se"] and summary["bdmc_n"] == 20
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import sys
@@ -57,7 +58,7 @@ def evaluate_run(
         summary = estimator.evaluate(X, num_samples=samples or REPORT_SAMPLES)
         if ais:
             few = _safe_indexing(X, spaced(summary["n"], given.pop("rows", 100)))
-            how = Annealing(**given)  # type: ignore[arg-type]
+            how = dataclasses.replace(Annealing(), **given)
             options = {"simulated": _num_samples(few), "num_samples": samples or REPORT_SAMPLES}
             summary |= estimator.anneal(few, how, **options)
         title = f"{run}: {summary['n']} rows, nats a row"

@@ -51,6 +51,11 @@ class Rows:
         """Vectors in an example that meet every weight of a network."""
         return 1
 
+    @property
+    def pixels(self) -> int:
+        """Places that meet every weight of a convolution: H W of an image."""
+        return math.prod(self.shape[-2:])
+
     def raw(self, index: Tensor | slice) -> Tensor:
         r"""Rows as they are: (B, \*shape) in their own type."""
         if self.dense is not None:

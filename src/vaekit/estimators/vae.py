@@ -217,18 +217,17 @@ class VAE(LatentEstimator, DensityEstimator):
     def _build(self, stats: ColumnStats, rows: Rows | None) -> LatentVariableModel:
         options: dict[str, Any] = {field.name: getattr(self, field.name) for field in dataclasses.fields(Architecture)}
         options["prior"] = copy.deepcopy(self.prior)
+        examples = None
+        if rows is not None and self.prior == "vamp":
+            examples = rows.take(torch.randint(len(rows), (self.components,)))
         return build_vae(
             self._base_likelihood(stats),
             stats,
             Architecture(**options),
             encoder=copy.deepcopy(self.encoder),
             decoder=copy.deepcopy(self.decoder),
-            examples=None if rows is None or self.prior != "vamp" else rows.take(self._some(rows)),
+            examples=examples,
         )
-
-    def _some(self, rows: Rows) -> Tensor:
-        """Numbers of rows at which pseudo-inputs start."""
-        return torch.randint(len(rows), (self.components,))
 
     def _value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
         samples, beta, free_bits = self.samples, self.beta, self.free_bits

@@ -12,8 +12,9 @@ posterior sample is known, a chain can run backwards from it, and the inverse we
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -125,9 +126,9 @@ def bidirectional_scores(
     """
     how = how or Annealing()
     how.check()
+    check_simulated(n)
     device = next(model.parameters()).device
     lower, upper = [], []
-    check_simulated(n)
     with isolated_rng(how.seeds["simulation"]), _frozen(model):
         with torch.no_grad():
             z = model.prior(model.posterior).sample((n,)).to(device)
@@ -172,18 +173,16 @@ def _batch(how: Annealing, shape: tuple[int, ...]) -> int:
     return max(1, min(512, _VALUES // (how.chains * math.prod(shape))))
 
 
-class _frozen:
+@contextlib.contextmanager
+def _frozen(model: torch.nn.Module) -> Iterator[None]:
     """Within the block the model's parameters need no gradient, so that that of z alone is computed."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
-
-    def __enter__(self) -> None:
-        for parameter in self.parameters:
-            parameter.requires_grad_(False)
-
-    def __exit__(self, *error: object) -> None:
-        for parameter in self.parameters:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
             parameter.requires_grad_(True)
 
 
@@ -197,14 +196,12 @@ class _Problem:
 
     def __init__(self, model: LatentVariableModel, x: Tensor, keys: Tensor, how: Annealing) -> None:
         self.model, self.x, self.keys, self.how = model, x, keys, how
-        self.betas = torch.from_numpy(sigmoid_schedule(how.temperatures)).tolist()
+        self.betas = sigmoid_schedule(how.temperatures).tolist()
         with torch.no_grad():
             self.prior = model.prior(model.posterior)
             posterior: Distribution = model.posterior(x)
-            self.scale = torch.ones_like(posterior.mean)
             self.from_prior = how.start == "prior"
-            if not self.from_prior:
-                self.scale = posterior.stddev
+            self.scale = torch.ones_like(posterior.mean) if self.from_prior else posterior.stddev
         self.posterior = posterior
         self.latent = model.latent_dim
 

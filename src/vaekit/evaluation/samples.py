@@ -45,16 +45,14 @@ class FeatureNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         r"""(B, \*shape) to logits (B, classes)."""
-        return self.head(F.silu(self.body(x.float() / self.top)))
+        return self.head(self.features(x))
 
 
 class _Labelled:
     """Rows with their labels, as the training loop takes them."""
 
-    work = 1
-
     def __init__(self, rows: Rows, y: Tensor) -> None:
-        self.rows, self.y = rows, y
+        self.rows, self.y, self.work, self.pixels = rows, y, rows.work, rows.pixels
 
     def __len__(self) -> int:
         return len(self.rows)

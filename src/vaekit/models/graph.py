@@ -37,6 +37,11 @@ class GraphTensors:
         """N: vectors that meet every weight."""
         return self.adjacency.n_nodes
 
+    @property
+    def pixels(self) -> int:
+        """None: 1."""
+        return 1
+
     def take(self, index: Tensor) -> GraphTensors:
         """The graph, the only example of training."""
         return self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,6 +37,11 @@ class Examples(Protocol):
     @property
     def work(self) -> int:
         """Vectors in an example that meet every weight: 1 for a row, N for a graph."""
+        ...
+
+    @property
+    def pixels(self) -> int:
+        """Places of an example that meet every weight of a convolution: H W of an image, else 1."""
         ...
 
 
@@ -121,9 +125,8 @@ def train(
 
 
 def _multiply_adds(model: nn.Module, rows: Examples) -> int:
-    """Those of an example's forward pass, about: a weight of a convolution meets every pixel."""
-    pixels = math.prod(getattr(rows, "shape", ())[-2:])
-    return rows.work * sum(p.numel() * (pixels if p.ndim == 4 else 1) for p in model.parameters())
+    """Those of an example's forward pass, about."""
+    return rows.work * sum(p.numel() * (rows.pixels if p.ndim == 4 else 1) for p in model.parameters())
 
 
 @contextlib.contextmanager
