@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, PixelCNN, load
+    from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, PixelCNN, TabularVAE, load
     from vaekit.schema import Graph
 
 _HOMES = {
@@ -17,12 +17,13 @@ _HOMES = {
     "GAE": "vaekit.estimators",
     "Graph": "vaekit.schema",
     "PixelCNN": "vaekit.estimators",
+    "TabularVAE": "vaekit.estimators",
     "VAE": "vaekit.estimators",
     "VGAE": "vaekit.estimators",
     "load": "vaekit.estimators",
 }
 
-__all__ = ["GAE", "VAE", "VGAE", "Autoencoder", "Graph", "PixelCNN", "__version__", "load"]
+__all__ = ["GAE", "VAE", "VGAE", "Autoencoder", "Graph", "PixelCNN", "TabularVAE", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,7 @@ from vaekit.errors import OptionError
 from vaekit.estimators.inputs import read_array
 from vaekit.estimators.options import check_options, plain_params
 from vaekit.estimators.trained import TrainedEstimator
+from vaekit.evaluation.likelihood import IndependentFeatures
 from vaekit.models.building import Architecture
 from vaekit.randomness import isolated_rng, resolve_seed
 from vaekit.schema import ArraySchema, ColumnStats
@@ -37,10 +38,12 @@ class RowEstimator(TrainedEstimator):
     """
 
     _unit = "nats a row"
+    _schema_type: Any = ArraySchema
     n_features_in_: int
+    independent_: IndependentFeatures  # where the model has a density
 
     # parameters that every subclass has
-    batch_size: int
+    batch_size: int | None
     validation_fraction: float | None
     warm_start: bool
 
@@ -48,6 +51,14 @@ class RowEstimator(TrainedEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+    def _take_in(self, X: Any, *, reset: bool) -> tuple[Any, Any]:
+        """Check X, and give its values and what a row of it is."""
+        return read_array(self, X, reset=reset)
+
+    def _statistics(self, rows: Rows) -> ColumnStats:
+        """Statistics of the columns, of rows as the model takes them."""
+        return rows.stats()
 
     @abstractmethod
     def _configure(self, stats: ColumnStats) -> None:
@@ -104,7 +115,7 @@ class RowEstimator(TrainedEstimator):
     ) -> Self:
         check_options(self)
         again = self.warm_start and hasattr(self, "model_")
-        values, schema = read_array(self, X, reset=not again)
+        values, schema = self._take_in(X, reset=not again)
         seed, device = resolve_seed(self.random_state), self._device()
         plain = plain_params(self)
         architecture = {name: plain[name] for name in _ARCHITECTURE if name in plain}
@@ -119,11 +130,11 @@ class RowEstimator(TrainedEstimator):
             self.schema_ = schema
             self.fitted_: dict[str, Any] = {"seed": seed, "architecture": architecture}
             self.history_: list[dict[str, Any]] = []
-            self._configure(rows.stats())
+            self._configure(self._statistics(rows))
             with isolated_rng(seed):
                 prepared = self._prepare(rows, training=True)
                 trained = prepared if parts is None else prepared.subset(parts[0])
-                self.model_ = self._build(prepared.stats(), trained).to(device)
+                self.model_ = self._build(self._statistics(prepared), trained).to(device)
         self.fitted_.pop("stopped", None)  # of an earlier fit that a warm start goes on from
         self._check_values(rows)
         held_out = None
@@ -147,7 +158,7 @@ class RowEstimator(TrainedEstimator):
     def _read(self, X: Any) -> Rows:
         """Check rows that are not those of the fit, and give them in their own type."""
         check_is_fitted(self, "model_")
-        rows = Rows(read_array(self, X, reset=False)[0], self.schema_.shape)
+        rows = Rows(self._take_in(X, reset=False)[0], self.schema_.shape)
         self._check_values(rows)
         return rows
 
@@ -164,10 +175,20 @@ class RowEstimator(TrainedEstimator):
     def _described(self) -> dict[str, Any]:
         return {"schema": self.schema_.to_json(), "n_features_in": self.n_features_in_}
 
+    def _tensors(self) -> dict[str, Tensor]:
+        trivial = self.independent_.state_dict() if hasattr(self, "independent_") else {}
+        return super()._tensors() | {f"independent.{name}": tensor for name, tensor in trivial.items()}
+
+    def _load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        super()._load_tensors(tensors)
+        trivial = {n.removeprefix("independent."): t for n, t in tensors.items() if n.startswith("independent.")}
+        if trivial:
+            self.independent_.load_state_dict(trivial)
+
     def _restore(self, config: dict[str, Any], tensors: dict[str, Tensor], history: list[dict[str, Any]]) -> None:
         """Set every fitted attribute from what `save` wrote."""
         fitted = dict(config["fitted"])
-        self.schema_ = ArraySchema.from_json(fitted.pop("schema"))
+        self.schema_ = self._schema_type.from_json(fitted.pop("schema"))
         self.n_features_in_ = fitted.pop("n_features_in")
         self.best_epoch_ = fitted.pop("best_epoch")
         if self.schema_.columns is not None:

@@ -14,7 +14,7 @@ from vaekit.errors import DataError
 from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.inputs import like_input
 from vaekit.estimators.options import check_draws
-from vaekit.evaluation.likelihood import IndependentFeatures, fit_independent, independent_features
+from vaekit.evaluation.likelihood import fit_independent, independent_features
 from vaekit.likelihoods import LIKELIHOODS, Likelihood, choose_likelihood
 from vaekit.randomness import isolated_rng, resolve_seed
 from vaekit.schema import ColumnStats
@@ -27,7 +27,6 @@ class DensityEstimator(RowEstimator):
 
     likelihood: str
     binarize: Binarize
-    independent_: IndependentFeatures
 
     @property
     def _autoregressive(self) -> bool:
@@ -115,15 +114,3 @@ class DensityEstimator(RowEstimator):
     def _as_data(self, x: Tensor) -> Any:
         """Rows as the model takes them, in a container and in units like those of the data."""
         return like_input((x * (self.fitted_["grey_max"] or 1)).numpy(), self.schema_, as_data=True)
-
-    # -- saving ----------------------------------------------------------------------------------------------------
-
-    def _tensors(self) -> dict[str, Tensor]:
-        own = {f"independent.{name}": tensor for name, tensor in self.independent_.state_dict().items()}
-        return super()._tensors() | own
-
-    def _load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        super()._load_tensors(tensors)
-        self.independent_.load_state_dict(
-            {name.removeprefix("independent."): t for name, t in tensors.items() if name.startswith("independent.")}
-        )

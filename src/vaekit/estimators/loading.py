@@ -11,13 +11,14 @@ from vaekit.errors import OptionError, RunError
 from vaekit.estimators.autoencoder import Autoencoder
 from vaekit.estimators.options import check_device
 from vaekit.estimators.pixelcnn import PixelCNN
+from vaekit.estimators.tabular import TabularVAE
 from vaekit.estimators.trained import TrainedEstimator
 from vaekit.estimators.vae import VAE
 from vaekit.estimators.vgae import GAE, VGAE
 from vaekit.runs import CONFIG, read_model
 
 ESTIMATORS: dict[str, type[TrainedEstimator]] = {
-    kind.__name__: kind for kind in (Autoencoder, GAE, PixelCNN, VAE, VGAE)
+    kind.__name__: kind for kind in (Autoencoder, GAE, PixelCNN, TabularVAE, VAE, VGAE)
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,12 @@ def check_options(estimator: BaseEstimator) -> None:
         _check_rows(faults, params)
     if "likelihood" in params:
         _check_density(faults, params)
+    if "network" in params:
+        _check_images(faults, params)
     if "prior" in params:
         _check_probabilistic(faults, params)
+    if "schema" in params:
+        _check_table(faults, params)
     if "kernel_size" in params:
         _check_masked(faults, params["layers"], params["channels"], params["kernel_size"])
     if "use_features" in params:
@@ -49,7 +54,7 @@ def _check_network(faults: Faults, params: dict[str, Any]) -> None:
     for name in ("encoder", "decoder"):
         if name == "decoder" and "use_features" in params:  # of a graph model, a name
             continue
-        if params[name] is not None and not isinstance(params[name], nn.Module):
+        if params.get(name) is not None and not isinstance(params[name], nn.Module):
             faults.add(f"{name}={params[name]!r} must be a torch.nn.Module, or None.")
 
 
@@ -75,7 +80,7 @@ def _check_training(faults: Faults, params: dict[str, Any]) -> None:
 
 def _check_rows(faults: Faults, params: dict[str, Any]) -> None:
     """Check what only estimators on rows have."""
-    faults.number("batch_size", params["batch_size"], low=1, integer=True)
+    faults.number("batch_size", params["batch_size"], low=1, integer=True, optional="schema" in params)
     faults.number(
         "validation_fraction",
         params["validation_fraction"],
@@ -85,9 +90,10 @@ def _check_rows(faults: Faults, params: dict[str, Any]) -> None:
         open_high=True,
         optional=True,
     )
-    faults.choice("precision", params["precision"], ["float32", "bfloat16"])
+    faults.choice("precision", params.get("precision", "float32"), ["float32", "bfloat16"])
     for name in ("warm_start", "compile"):
-        faults.choice(name, params[name], [False, True])
+        faults.choice(name, params.get(name, False), [False, True])
+    faults.number("validation_every", params.get("validation_every", 1), low=1, integer=True)
 
 
 def _check_graph(faults: Faults, params: dict[str, Any]) -> None:
@@ -108,22 +114,12 @@ def _check_density(faults: Faults, params: dict[str, Any]) -> None:
     """Check what estimators with a density of rows have."""
     faults.choice("likelihood", params["likelihood"], ["auto", *LIKELIHOODS])
     faults.choice("binarize", params["binarize"], ["dynamic", "static", "threshold"])
-    faults.number("validation_every", params["validation_every"], low=1, integer=True)
 
 
 def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
-    """Check what a VAE on rows has."""
-    faults.choice("network", params["network"], ["mlp", "conv", "ladder"])
-    if not isinstance(params["channels"], (tuple, list)) or not params["channels"]:
-        faults.add(f"channels={params['channels']!r} must be a tuple with the maps of each level, such as (32, 64).")
-    else:
-        for width in params["channels"]:
-            faults.number("channels", width, low=1, integer=True)
-    for name, low in (("blocks", 0), ("stochastic_layers", 1), ("masked_layers", 0), ("masked_features", 1)):
-        faults.number(name, params[name], low=low, integer=True)
-    _check_masked(faults, None, params["masked_channels"], params["masked_kernel"], "masked_channels", "masked_kernel")
+    """Check what a model with a prior and a bound has."""
     if not isinstance(params["prior"], Prior):
-        faults.choice("prior", params["prior"], PRIORS)
+        faults.choice("prior", params["prior"], [name for name in PRIORS if name != "vamp" or "schema" not in params])
     faults.number("components", params["components"], low=1, integer=True)
     faults.choice("objective", params["objective"], ["elbo", "iwae", "dreg", "stl", "tc"])
     faults.choice("kl", params["kl"], ["auto", "analytic", "monte_carlo"])
@@ -141,8 +137,29 @@ def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
         )
     if params["kl"] == "analytic" and not closed:
         faults.add("kl='analytic' needs prior='normal': the KL to any other has no closed form.")
+
+
+def _check_images(faults: Faults, params: dict[str, Any]) -> None:
+    """Check what a VAE on vectors and images has."""
+    faults.choice("network", params["network"], ["mlp", "conv", "ladder"])
+    if not isinstance(params["channels"], (tuple, list)) or not params["channels"]:
+        faults.add(f"channels={params['channels']!r} must be a tuple with the maps of each level, such as (32, 64).")
+    else:
+        for width in params["channels"]:
+            faults.number("channels", width, low=1, integer=True)
+    for name, low in (("blocks", 0), ("stochastic_layers", 1), ("masked_layers", 0), ("masked_features", 1)):
+        faults.number(name, params[name], low=low, integer=True)
+    _check_masked(faults, None, params["masked_channels"], params["masked_kernel"], "masked_channels", "masked_kernel")
     if params["network"] == "ladder" and params["objective"] in ("dreg", "stl", "tc"):
         faults.add(f"objective={params['objective']!r} needs one layer of latent units, not network='ladder'.")
+
+
+def _check_table(faults: Faults, params: dict[str, Any]) -> None:
+    """Check what a model of tables has; the schema is checked against the table."""
+    faults.number("mixture", params["mixture"], low=1, integer=True)
+    faults.number("hide", params["hide"], low=0, high=1)
+    if params["schema"] is not None and not isinstance(params["schema"], Mapping):
+        faults.add(f"schema={params['schema']!r} must map names of columns to kinds, such as {{'age': 'count'}}.")
 
 
 def _check_masked(
@@ -212,11 +229,13 @@ def plain_params(estimator: BaseEstimator) -> dict[str, Any]:
             value = {"module": type(value).__name__}
         elif name == "random_state" and value is not None and not isinstance(value, int):
             value = getattr(estimator, "fitted_", {}).get("seed")
-        if isinstance(value, (tuple, list)):
-            value = [_plain(part) for part in value]
         plain[name] = _plain(value)
     return plain
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_plain(part) for part in value]
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
     return value.item() if isinstance(value, np.generic) else value

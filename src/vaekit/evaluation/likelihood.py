@@ -181,8 +181,7 @@ def independent_features(likelihood: Likelihood, stats: ColumnStats) -> Independ
         likelihood: gives the family and its settings; it is not changed.
         stats: of the training rows, in the likelihood's units.
     """
-    own = type(likelihood)(likelihood.shape, **likelihood.settings)
-    own.calibrate(stats)
+    own = likelihood.again(stats)
     return IndependentFeatures(own, own.marginal(stats))
 
 

@@ -61,6 +61,17 @@ class Likelihood(nn.Module, ABC):
         likelihood.calibrate(stats)
         return likelihood
 
+    def again(self, stats: ColumnStats) -> Likelihood:
+        """A new one of the same kind, calibrated, with no weight in common."""
+        own = type(self)(self.shape, **self.settings)
+        own.calibrate(stats)
+        return own
+
+    @property
+    def param_shape(self) -> tuple[int, ...]:
+        r"""Shape of a row's raw parameters: (P, \*shape)."""
+        return (self.num_params, *self.shape)
+
     @abstractmethod
     def forward(self, params: Tensor) -> Distribution:
         r"""p(x|z) from raw parameters (..., P, \*shape)."""

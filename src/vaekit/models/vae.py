@@ -59,7 +59,7 @@ class VAE(LatentVariableModel):
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z)."""
         params = single(self.decoder(z.reshape(-1, self.latent_dim)))
-        return self.likelihood(params.reshape(*z.shape[:-1], self.likelihood.num_params, *self.likelihood.shape))
+        return self.likelihood(params.reshape(*z.shape[:-1], *self.likelihood.param_shape))
 
 
 def single(x: Tensor) -> Tensor:

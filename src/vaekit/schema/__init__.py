@@ -2,5 +2,6 @@
 
 from vaekit.schema.graph import Graph
 from vaekit.schema.rows import ArraySchema, ColumnStats, Container, Dataset
+from vaekit.schema.table import Column, TableSchema, Warp
 
-__all__ = ["ArraySchema", "ColumnStats", "Container", "Dataset", "Graph"]
+__all__ = ["ArraySchema", "Column", "ColumnStats", "Container", "Dataset", "Graph", "TableSchema", "Warp"]

@@ -1,0 +1,294 @@
+"""Tables as the model takes them, (n, D) float32 with NaN for what is missing, and back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import torch
+
+from vaekit.data.frames import DAY, codes_of, numbers_of, series_of
+from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
+from vaekit.nn.warp import Warps
+from vaekit.schema import Column, TableSchema
+from vaekit.schema.table import DENSE, LEVELLED
+
+
+def check_columns(frame: nw.DataFrame[Any], schema: TableSchema) -> None:
+    """Raise DataError where columns are missing or there are others than at fit; their order does not matter."""
+    wanted = [column.name for column in schema.all_columns]
+    lost = [name for name in wanted if name not in frame.columns]
+    if lost:
+        hint = did_you_mean(lost[0], [name for name in frame.columns if name not in wanted])
+        raise DataError(f"Column{_s(lost)} {join(lost)} of the fit {_be(lost)} missing{hint}.")
+    others = [name for name in frame.columns if name not in wanted]
+    if others:
+        raise DataError(
+            f"Column{_s(others)} {join(others)} {_be(others)} not among those of the fit: drop {_it(others)}."
+        )
+
+
+def _s(items: list[str]) -> str:
+    return "s" if len(items) > 1 else ""
+
+
+def _be(items: list[str]) -> str:
+    return "are" if len(items) > 1 else "is"
+
+
+def _it(items: list[str]) -> str:
+    return "them" if len(items) > 1 else "it"
+
+
+def code_table(frame: nw.DataFrame[Any], schema: TableSchema) -> np.ndarray:
+    r"""Code a table.
+
+    Real and positive numbers and times become warped numbers (zeros of a positive column minus infinity), counts stay
+    as they are, levels become 0, 1, ...; rare levels that share a code get the last one. A level that was not there
+    at fit counts as missing, with a warning.
+
+    Args:
+        frame: n rows with the columns of the schema, in any order.
+        schema: learned at fit.
+
+    Returns:
+        (n, D) float32, of the modelled columns in order.
+
+    Raises:
+        DataError: columns are missing or too many; values are infinite, or below 0 in a column that never was.
+        DataTypeError: a column is of another type than at fit.
+    """
+    check_columns(frame, schema)
+    out = np.empty((len(frame), len(schema.modelled)), np.float32)
+    for j, column in enumerate(schema.modelled):
+        out[:, j] = code_column(frame[column.name], column)
+    return out
+
+
+def code_column(series: nw.Series[Any], column: Column) -> np.ndarray:
+    """(n,) float64 codes of one column; see `code_table`."""
+    dtype = series.dtype
+    is_time = isinstance(dtype, (nw.Datetime, nw.Date))
+    is_number = dtype.is_numeric() or isinstance(dtype, nw.Boolean)
+    is_empty = str(dtype) in ("Unknown", "Null") or bool(series.is_null().all())
+    if is_empty:
+        return np.full(len(series), np.nan)
+    if column.kind in LEVELLED:
+        wants_text = isinstance(column.levels[0], str)
+        if is_time or wants_text == is_number:
+            _refuse(series, column)
+        codes = codes_of(series, column.levels)
+        if (codes == -1).any():
+            unseen = series.filter((codes == -1).tolist()).unique().to_list()
+            warnings.warn(
+                f"Column {column.name!r} holds {join(unseen, 3)}, which the fit has not seen: such "
+                "cells count as missing.",
+                stacklevel=2,
+            )
+            codes[codes == -1] = np.nan
+        return np.minimum(codes, column.codes - 1)
+    if is_time != (column.kind == "datetime") or not (is_time or is_number or isinstance(dtype, nw.Object)):
+        _refuse(series, column)
+    return code_numbers(numbers_of(series), column)
+
+
+def code_numbers(values: np.ndarray, column: Column) -> np.ndarray:
+    """(n,) float64 codes of numbers, counts, or times in days, NaN where they are missing."""
+    if np.isinf(values).any():
+        raise DataError(f"Column {column.name!r} holds infinity: replace it, or make it missing.")
+    if column.kind in ("positive", "count") and np.nanmin(values, initial=0.0) < 0:
+        raise DataError(f"Column {column.name!r} holds {np.nanmin(values):g}, but was never below 0 at fit.")
+    if column.kind == "count":
+        seen = values[~np.isnan(values)]
+        if (seen != np.round(seen)).any() or seen.max(initial=0) > 2**24:
+            raise DataError(f"Column {column.name!r} holds values that are no counts, but it held only counts at fit.")
+        return values
+    zero = values == 0
+    if column.kind == "positive":
+        if zero.any() and not column.zeros:
+            raise DataError(f"Column {column.name!r} holds 0, but was above 0 throughout at fit.")
+        values = np.where(zero, 1.0, values)
+    with torch.no_grad():
+        coded = Warps([column], torch.float64)(torch.from_numpy(values)[:, None])[:, 0].numpy()
+    return np.where(zero, -np.inf, coded) if column.kind == "positive" else coded
+
+
+def _refuse(series: nw.Series[Any], column: Column) -> None:
+    raise DataTypeError(
+        f"Column {column.name!r} is of type {series.dtype}, but was {column.dtype} ({column.kind}) at fit."
+    )
+
+
+def values_of(codes: np.ndarray, column: Column, rng: np.random.Generator | None = None) -> Any:
+    """Values in their own units from the codes of one column, as float64 numbers or a list of levels.
+
+    Args:
+        codes: (n,) without missing ones.
+        column: says what they stand for.
+        rng: draws among the rare levels that share a code; without it the most frequent of them is taken.
+    """
+    if column.kind in LEVELLED:
+        place = codes.astype(int)
+        if column.pool:
+            first = column.codes - 1
+            shares = np.array(column.shares[first:])
+            rare = place == first
+            drawn = 0 if rng is None else rng.choice(len(shares), int(rare.sum()), p=shares / shares.sum())
+            place[rare] = first + drawn
+        return level_values(place, column)
+    if column.kind == "count":
+        return codes.astype(np.float64)
+    t = torch.from_numpy(np.where(np.isinf(codes), 0.0, codes).astype(np.float64))
+    with torch.no_grad():
+        values = Warps([column], torch.float64).inverse(t[:, None])[:, 0].numpy()
+    if column.kind == "datetime":
+        return np.round(values * 86400 / column.step) * column.step / 86400
+    if column.decimals is not None:
+        values = np.round(values, column.decimals)
+    return np.where(np.isneginf(codes), 0.0, values)
+
+
+def level_values(place: np.ndarray, column: Column) -> Any:
+    """Levels by their number: numbers as an array, others as a list."""
+    if isinstance(column.levels[0], str):
+        return [column.levels[i] for i in place]
+    return np.array(column.levels, dtype=np.float64)[place]
+
+
+def point_values(points: np.ndarray, column: Column) -> Any:
+    """Values in their own units from points of one column, as `TableDistribution.points` gives them.
+
+    Args:
+        points: (n,) means, or (n, C) probabilities of levels, of which the likeliest is taken. Where the levels of an
+            ordinal column are numbers, its mean code stands between them, else it is the nearest.
+        column: says what they stand for.
+    """
+    if points.ndim == 2:
+        return values_of(points.argmax(1), column)
+    means = points.astype(np.float64)
+    if column.kind == "positive":
+        return means * np.exp(column.warp.centre)
+    if column.kind in DENSE:
+        return column.warp.centre + column.warp.scale * means
+    if column.kind == "count":
+        return means
+    if isinstance(column.levels[0], str):
+        return level_values(np.round(means).astype(int).clip(0, len(column.levels) - 1), column)
+    return np.interp(means, np.arange(len(column.levels)), np.array(column.levels, np.float64))
+
+
+def code_given(given: Mapping[str, Any], schema: TableSchema) -> np.ndarray:
+    """(D,) float32 codes of a row of which some cells are given, NaN for the others.
+
+    Raises:
+        OptionError: a column is not there, or no part of the model.
+        DataError: a value is none of the column's.
+    """
+    out = np.full(len(schema.modelled), np.nan, np.float32)
+    places = {column.name: j for j, column in enumerate(schema.modelled)}
+    for name, value in given.items():
+        if name not in schema.columns:
+            raise OptionError(f"given names a column {name!r} that is not there{did_you_mean(name, schema.columns)}.")
+        if name not in places:
+            raise OptionError(f"given names the column {name!r}, which is no part of the model.")
+        column = schema.modelled[places[name]]
+        if column.kind in LEVELLED:
+            if value not in column.levels:
+                raise DataError(f"Column {name!r} has no level {value!r}: {join(column.levels, 10)} were there at fit.")
+            out[places[name]] = min(column.levels.index(value), column.codes - 1)
+            continue
+        out[places[name]] = code_numbers(np.array([_number(value, column)]), column)[0]
+    return out
+
+
+def _number(value: Any, column: Column) -> float:
+    """A value as a number, a time in days since 1970."""
+    try:
+        return np.datetime64(value, "us").astype(np.int64) / DAY if column.kind == "datetime" else float(value)
+    except (TypeError, ValueError) as error:
+        kind = "time" if column.kind == "datetime" else "number"
+        raise DataError(f"Column {column.name!r} holds no value {value!r}: give a {kind}.") from error
+
+
+def make_table(
+    schema: TableSchema, n: int, values: Sequence[Any], given: Mapping[str, Any] | None = None
+) -> nw.DataFrame[Any]:
+    """A table like that of the fit.
+
+    Constant columns have their value, free text is missing and identifiers of whole numbers count from 0.
+
+    Args:
+        schema: its columns.
+        n: number of rows.
+        values: of each modelled column, as `values_of` gives them.
+        given: a value that a column has throughout.
+    """
+    backend = "polars" if schema.container == "numpy" else schema.container
+    made, left = [], iter(values)
+    for column in schema.all_columns:
+        whole = "Int" in column.dtype
+        if column.modelled:
+            each = next(left)
+        elif column.levels:
+            each = level_values(np.zeros(n, int), column)
+        elif column.kind == "identifier" and whole:
+            each = np.arange(n, dtype=np.float64)
+        else:
+            each = np.full(n, np.nan) if column.dtype.startswith("Float") else [None] * n
+        if given and column.name in given and column.modelled:
+            value = given[column.name]
+            each = (
+                [value] * n
+                if isinstance(value, str) and column.kind in LEVELLED
+                else np.full(n, _number(value, column))
+            )
+        made.append(series_of(column, each, backend).to_frame())
+    return nw.concat(made, how="horizontal")
+
+
+def fill_table(
+    frame: nw.DataFrame[Any], schema: TableSchema, filled: dict[str, tuple[np.ndarray, Any]]
+) -> nw.DataFrame[Any]:
+    """The table with some of its missing cells filled; every other cell is left as it is.
+
+    Args:
+        frame: the table.
+        schema: its columns.
+        filled: for a column the numbers of the rows and their values, as `values_of` gives them.
+    """
+    backend: Any = frame.implementation
+    new = []
+    for column in schema.modelled:
+        if column.name not in filled:
+            continue
+        rows, values = filled[column.name]
+        series = frame[column.name]
+        piece = series_of(column, values, str(backend).lower())
+        if piece.dtype != series.dtype and not isinstance(series.dtype, (nw.Categorical, nw.Enum, nw.Object)):
+            piece = piece.cast(series.dtype)
+        new.append(_scatter(series, rows, piece))
+    return frame.with_columns(*new) if new else frame
+
+
+def _scatter(series: nw.Series[Any], rows: np.ndarray, values: nw.Series[Any]) -> nw.Series[Any]:
+    native = series.to_native()
+    if series.implementation.is_pandas():
+        out = native.copy()
+        out.iloc[rows] = values.to_native().to_numpy() if not hasattr(native, "cat") else values.to_list()
+        return nw.from_native(out, series_only=True)
+    return series.scatter(rows.tolist(), values)
+
+
+def score_table(frame: nw.DataFrame[Any], schema: TableSchema, scores: np.ndarray) -> nw.DataFrame[Any]:
+    """A table of the frame's kind with its columns in its order: (n, D) numbers of the modelled ones, NaN elsewhere."""
+    places = {column.name: j for j, column in enumerate(schema.modelled)}
+    empty = np.full(len(frame), np.nan)
+    parts = {name: scores[:, places[name]] if name in places else empty for name in frame.columns}
+    made = nw.from_dict(parts, backend=frame.implementation)
+    native = frame.to_native()
+    if frame.implementation.is_pandas():
+        made = nw.from_native(made.to_native().set_axis(native.index, axis=0))
+    return made

@@ -1,0 +1,277 @@
+"""What kind of values each column of a table holds: told from the values, or as the user says."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from scipy.optimize import minimize
+
+from vaekit.data.frames import codes_of, levels_of, missing_in, numbers_of
+from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
+from vaekit.schema import Column, TableSchema, Warp
+from vaekit.schema.table import ASIDE, KINDS, LEVELLED
+
+MOST_LEVELS = 64  # codes of a categorical column; rarer levels share one
+FITTED = 20_000  # values, evenly spaced, from which a column's warp is learned
+_FEW = 20  # rows, or different values, below which a column is not taken for an identifier
+_SKEW = 1.0  # skewness from which positive numbers are taken by their logarithms
+_LARGEST_COUNT = 2**24  # whole numbers that float32 holds
+
+Asked = Mapping[str, str | Sequence[Any]]
+
+
+def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None = None) -> tuple[TableSchema, list[str]]:
+    """Tell the kind of each column, and learn what turns its values into numbers and back.
+
+    The rules, in order: no value or one: constant. True and false, or two different values: binary. An ordered
+    categorical type: ordinal. Other categories and text: categorical; but text that is mostly different from row to
+    row is set aside, as an identifier where no value comes twice, else as free text, and so are running whole numbers.
+    Times: date-time. Whole numbers from 0 up: count. Other numbers: positive where none is below 0 and they are
+    skewed to the right or hold zeros, else real.
+
+    Args:
+        frame: n rows.
+        container: what held them.
+        asked: kinds of columns that are to be other than these rules say: a name from `KINDS`, or the list of the
+            levels of an ordinal column in order.
+
+    Returns:
+        The schema, and a line on each column that was set aside or is constant.
+
+    Raises:
+        OptionError: `asked` names an unknown column or kind.
+        DataError: no column can be used; a column holds infinity, values of several types, or others than asked for.
+    """
+    asked = dict(asked or {})
+    for name, kind in asked.items():
+        if name not in frame.columns:
+            raise OptionError(f"schema names a column {name!r} that is not there{did_you_mean(name, frame.columns)}.")
+        if isinstance(kind, str) and kind not in KINDS:
+            raise OptionError(
+                f"schema gives column {name!r} the kind {kind!r}, which is not one of {join(KINDS, 10)}"
+                f"{did_you_mean(kind, KINDS)}."
+            )
+    if len(frame) == 0:
+        raise DataError("The table has no rows.")
+    columns = tuple(infer_column(frame[name], asked.get(name)) for name in frame.columns)
+    schema = TableSchema(columns, container)
+    notes = []
+    for kind, what in (("identifier", "set aside as identifiers"), ("text", "set aside as free text")):
+        names = [column.name for column in columns if column.kind == kind]
+        if names:
+            notes.append(f"columns {what}: {join(names, 20)}")
+    empty = [column.name for column in columns if column.kind == "constant" and not column.levels]
+    constant = [column.name for column in columns if column.kind == "constant" and column.levels]
+    if empty:
+        notes.append(f"columns without any value: {join(empty, 20)}")
+    if constant:
+        notes.append(f"columns with a single value: {join(constant, 20)}")
+    if not schema.modelled:
+        if len(empty) == len(columns):
+            raise DataError("Every cell of the table is missing.")
+        raise DataError(f"The table has no column that can be used ({'; '.join(notes) or 'it has no columns'}).")
+    pooled = [f"{column.name!r} ({column.pool})" for column in columns if column.pool]
+    if pooled:
+        notes.append(f"rare levels that share one code: {', '.join(pooled)}")
+    return schema, notes
+
+
+def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = None) -> Column:
+    """The column of one series; see `infer_schema`."""
+    name, dtype = series.name, str(series.dtype)
+    native = str(series.to_native().dtype) if series.implementation.is_pandas() else ""
+    base = Column(name, "constant", dtype, native)
+    if isinstance(series.dtype, nw.Object):
+        _check_types(series)
+    elif not (series.dtype.is_numeric() or isinstance(series.dtype, (nw.Boolean, nw.Datetime, nw.Date, *_TEXT))):
+        if str(series.dtype) in ("Unknown", "Null"):  # the type of a column without values
+            return base
+        raise DataTypeError(
+            f"Column {name!r} is of type {series.dtype}, which has no place in a table: numbers, true and false, text, "
+            "categories and times do; drop it or turn it into one of these."
+        )
+    missing = missing_in(series)
+    n = int((~missing).sum())
+    if n == 0:
+        return base
+    if not isinstance(asked, str) and asked is not None:
+        return _levelled(base, series, "ordinal", tuple(asked))
+    kind = asked or _kind(series, n)
+    if kind == "constant":
+        return dataclasses.replace(base, levels=(_only_value(series),))
+    if kind in ASIDE:
+        return dataclasses.replace(base, kind=kind)
+    if kind in LEVELLED:
+        return _levelled(base, series, kind, None)
+    return _numeric(base, series, kind)
+
+
+_TEXT = (nw.String, nw.Categorical, nw.Enum)
+
+
+def _is_time(series: nw.Series[Any]) -> bool:
+    return isinstance(series.dtype, (nw.Datetime, nw.Date))
+
+
+def _only_value(series: nw.Series[Any]) -> Any:
+    """The value of a constant column; of a time, its days since 1970."""
+    if _is_time(series):
+        different: list[Any] = np.unique(numbers_of(series)[~missing_in(series)]).tolist()
+    else:
+        levels = levels_of(series)
+        different = [level for level, seen in zip(levels, _seen(series, levels), strict=True) if seen]
+    if len(different) > 1:
+        raise DataError(f"Column {series.name!r} holds {len(different)} different values, so it is not constant.")
+    return different[0]
+
+
+def _seen(series: nw.Series[Any], levels: Sequence[Any]) -> np.ndarray:
+    codes = codes_of(series, levels)
+    return np.bincount(codes[codes >= 0].astype(int), minlength=len(levels)) > 0
+
+
+def _check_types(series: nw.Series[Any]) -> None:
+    """Raise DataTypeError where Python objects of several kinds stand in one column."""
+    kinds = sorted({type(value).__name__ for value in series.drop_nulls().unique().to_list()})
+    if len(kinds) > 1 or (kinds and kinds[0] not in ("bool", "int", "float", "str")):
+        raise DataTypeError(
+            f"Column {series.name!r} holds Python objects of type {' and '.join(kinds)}: give it one type "
+            "of numbers, text, categories or times."
+        )
+
+
+def _kind(series: nw.Series[Any], n: int) -> str:
+    """The kind by the rules."""
+    if isinstance(series.dtype, nw.Enum):
+        return "ordinal" if _seen(series, levels_of(series)).sum() > 2 else "binary"
+    if isinstance(series.dtype, nw.Boolean):
+        return "binary" if _seen(series, (False, True)).all() else "constant"
+    if _is_time(series) or series.dtype.is_numeric():
+        values = numbers_of(series)
+        values = values[~np.isnan(values)]
+        different = np.unique(values)
+        if len(different) == 1:
+            return "constant"
+        if _is_time(series):
+            return "datetime"
+        if len(different) == 2:
+            return "binary"
+        if (different == np.round(different)).all() and different[0] >= 0 and different[-1] <= _LARGEST_COUNT:
+            running = len(different) == n >= _FEW and different[-1] - different[0] == n - 1
+            return "identifier" if running else "count"
+        return "positive" if different[0] >= 0 and (different[0] == 0 or _skewness(values) > _SKEW) else "real"
+    different = int(series.drop_nulls().n_unique())
+    if different <= 2:
+        return "constant" if different == 1 else "binary"
+    if isinstance(series.dtype, (nw.String, nw.Object)) and different > max(_FEW, n / 2):
+        return "identifier" if different == n else "text"
+    return "categorical"
+
+
+def _skewness(values: np.ndarray) -> float:
+    centred = values - values.mean()
+    spread = centred.std()
+    return float((centred**3).mean() / spread**3) if spread > 0 else 0.0
+
+
+def _levelled(base: Column, series: nw.Series[Any], kind: Any, given: tuple[Any, ...] | None) -> Column:
+    levels = levels_of(series) if given is None else given
+    codes = codes_of(series, levels)
+    if (codes == -1).any():
+        row = int((codes == -1).argmax())
+        raise DataError(f"Column {base.name!r} holds {series[row]!r}, which is not one of its levels {join(levels)}.")
+    counts = np.bincount(codes[~np.isnan(codes)].astype(int), minlength=len(levels)).astype(float)
+    if kind == "binary" and len(levels) > 2:
+        levels = tuple(level for level, count in zip(levels, counts, strict=True) if count)
+        counts = counts[counts > 0]
+    if kind == "binary" and len(levels) != 2:
+        raise DataError(f"Column {base.name!r} holds {len(levels)} different values, so it is not binary.")
+    pool = 0
+    if kind == "categorical" and len(levels) > MOST_LEVELS:
+        order = np.argsort(-counts, kind="stable")
+        levels, counts = tuple(levels[i] for i in order), counts[order]
+        pool = len(levels) - MOST_LEVELS + 1
+    shares = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+    return dataclasses.replace(base, kind=kind, levels=levels, shares=tuple(shares.tolist()), pool=pool)
+
+
+def _numeric(base: Column, series: nw.Series[Any], kind: Any) -> Column:
+    name = base.name
+    if not (series.dtype.is_numeric() or isinstance(series.dtype, nw.Boolean) or _is_time(series)):
+        raise DataError(f"Column {name!r} of type {series.dtype} holds no numbers, so it cannot be {kind}.")
+    if _is_time(series) != (kind == "datetime"):
+        what = "times" if _is_time(series) else "no times"
+        raise DataError(f"Column {name!r} holds {what}, so it cannot be {kind}.")
+    values = numbers_of(series)
+    values = values[~np.isnan(values)]
+    if np.isinf(values).any():
+        raise DataError(f"Column {name!r} holds infinity: replace it, or make it missing.")
+    if kind in ("positive", "count") and values.min() < 0:
+        raise DataError(f"Column {name!r} holds {values.min():g}, so it cannot be {kind}.")
+    if kind == "count" and ((values != np.round(values)).any() or values.max() > _LARGEST_COUNT):
+        raise DataError(f"Column {name!r} holds other values than whole numbers up to 2**24, so it cannot be a count.")
+    zeros = float((values == 0).mean()) if kind == "positive" else 0.0
+    if zeros:
+        values = values[values > 0]
+    few = values[:: max(1, len(values) // FITTED)]
+    based = few if kind in ("real", "datetime") else np.log1p(few) if kind == "count" else np.log(few)
+    return dataclasses.replace(
+        base,
+        kind=kind,
+        warp=fit_warp(based),
+        zeros=zeros,
+        decimals=0 if kind == "count" else _decimals(few) if kind != "datetime" else None,
+        step=_step(few) if kind == "datetime" else 0.0,
+        low=0.0 if zeros else float(values.min()),
+        high=float(values.max()),
+    )
+
+
+def _decimals(values: np.ndarray) -> int | None:
+    """Decimal places that all values keep to, if they are six at most."""
+    for places in range(7):
+        if np.abs(values - np.round(values, places)).max() <= 1e-9 * max(1.0, np.abs(values).max()) * 10.0**-places:
+            return places
+    return None
+
+
+def _step(days: np.ndarray) -> float:
+    """Seconds of which all times are multiples: of a day, an hour, a minute, a second or less."""
+    seconds = days * 86400
+    for step in (86400.0, 3600.0, 60.0, 1.0, 1e-3):
+        if np.abs(seconds - step * np.round(seconds / step)).max() <= 1e-5:
+            return step
+    return 1e-6
+
+
+def fit_warp(values: np.ndarray) -> Warp:
+    """The warp under which values are most nearly standard normal, by maximum likelihood.
+
+    Args:
+        values: (n,) numbers, after their logarithm where they are positive or counts.
+    """
+    quarter, centre, three = np.quantile(values, [0.25, 0.5, 0.75])
+    scale = (three - quarter) / 1.349
+    deviation = float(values.std())
+    if scale < 0.1 * deviation:  # most values are the same
+        scale = deviation
+    if not scale > 0:
+        return Warp(centre=float(centre))
+    sinh_of = np.arcsinh((values - centre) / scale)
+    slope = -0.5 * np.log1p(np.sinh(sinh_of) ** 2)
+
+    def loss(shape: np.ndarray) -> float:
+        inner = np.exp(shape[1]) * sinh_of - shape[0]
+        t = np.sinh(inner)
+        spread = t.std() + 1e-12
+        logs = np.log(np.cosh(inner)) + shape[1] + slope - np.log(spread)
+        return float(0.5 - logs.mean() + 0.02 * (shape[0] ** 2 + shape[1] ** 2))  # a little towards no warp
+
+    best = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(-1.5, 1.5), (np.log(0.3), np.log(1.5))])
+    skew, tail = (float(best.x[0]), float(np.exp(best.x[1]))) if np.isfinite(best.fun) else (0.0, 1.0)
+    t = np.sinh(tail * sinh_of - skew)
+    return Warp(float(centre), float(scale), skew, tail, float(t.mean()), max(float(t.std()), 1e-6))

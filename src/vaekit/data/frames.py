@@ -1,0 +1,186 @@
+"""DataFrames of any kind, through narwhals: their columns as numbers, and columns made of numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from vaekit.errors import DataError, DataTypeError, join
+from vaekit.schema import Column
+
+DAY = 86_400_000_000  # microseconds
+
+
+def as_frame(table: Any) -> tuple[nw.DataFrame[Any], str]:
+    """A DataFrame as narwhals sees it, and what it is: "pandas", "polars", "pyarrow", or "numpy" for an array.
+
+    Args:
+        table: pandas or polars DataFrame, pyarrow Table, or (n, D) array of numbers, whose columns become x0, x1, ...
+
+    Raises:
+        DataTypeError: the table is none of these.
+        DataError: names of columns are not text, or two are alike.
+    """
+    if isinstance(table, nw.DataFrame):
+        return table, str(table.implementation).lower()
+    if isinstance(table, np.ndarray):
+        if table.ndim != 2 or table.dtype.kind not in "biuf":
+            raise DataTypeError(f"An array of shape {table.shape} and type {table.dtype} is no table of numbers.")
+        names = [f"x{j}" for j in range(table.shape[1])]
+        return nw.from_numpy(np.ascontiguousarray(table), schema=names, backend="polars"), "numpy"
+    columns = getattr(table, "columns", None)
+    if columns is not None and type(table).__module__.startswith("pandas"):
+        other = [name for name in columns if not isinstance(name, str)]
+        if other:
+            raise DataError(f"Names of columns must be text, but {join(other)} {_be(other)} not: rename them first.")
+        _check_names(list(columns))
+    names = getattr(table, "column_names", None)
+    if names is not None:  # a pyarrow Table may hold two columns of one name
+        _check_names(list(names))
+    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        raise DataTypeError(
+            "A table is a pandas or polars DataFrame, a pyarrow Table or an (n, D) array, not a "
+            f"{type(table).__name__}."
+        )
+    return frame, str(frame.implementation).lower()
+
+
+def _be(items: Sequence[object]) -> str:
+    return "is" if len(items) == 1 else "are"
+
+
+def _check_names(names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"Two columns are named {join(twice)}: give each its own name.")
+
+
+def numbers_of(series: nw.Series[Any]) -> np.ndarray:
+    """(n,) float64 with NaN for what is missing: of numbers, true and false, or times, in days since 1970."""
+    dtype = series.dtype
+    if isinstance(dtype, (nw.Datetime, nw.Date)):
+        stamps = series.dt.timestamp("us").cast(nw.Float64)
+        return _floats(stamps) / DAY
+    return _floats(series)
+
+
+def _floats(series: nw.Series[Any]) -> np.ndarray:
+    missing = series.is_null().to_numpy()
+    values = series.fill_null(0) if missing.any() and not isinstance(series.dtype, nw.Boolean) else series
+    if isinstance(series.dtype, nw.Boolean):
+        values = series.fill_null(False)
+    out = np.array(values.to_numpy(), dtype=np.float64)
+    out[missing] = np.nan
+    return out
+
+
+def missing_in(series: nw.Series[Any]) -> np.ndarray:
+    """(n,) booleans: null or NaN."""
+    missing = np.asarray(series.is_null().to_numpy(), bool)
+    return missing | np.isnan(numbers_of(series)) if series.dtype.is_float() else missing
+
+
+def codes_of(series: nw.Series[Any], levels: Sequence[Any]) -> np.ndarray:
+    """(n,) float64: each value's place in `levels`; NaN for what is missing, -1 for a value that is not there."""
+    missing = missing_in(series)
+    native = series.to_native()
+    if isinstance(series.dtype, (nw.Categorical, nw.Enum)) and hasattr(native, "cat") and hasattr(native.cat, "codes"):
+        place = {level: i for i, level in enumerate(levels)}
+        each = np.array([place.get(level, -1) for level in native.cat.categories.tolist()] + [-1], np.float64)
+        codes = each[native.cat.codes.to_numpy()]
+    elif series.dtype.is_numeric() or isinstance(series.dtype, nw.Boolean):
+        known = np.array([float(level) for level in levels])
+        order = np.argsort(known)
+        values = numbers_of(series)
+        spot = np.searchsorted(known[order], values).clip(0, len(known) - 1)
+        codes = np.where(known[order][spot] == values, order[spot], -1).astype(np.float64)
+    else:
+        text = series.cast(nw.String) if isinstance(series.dtype, (nw.Categorical, nw.Enum)) else series
+        found = text.replace_strict(list(levels), list(range(len(levels))), default=-1, return_dtype=nw.Float64)
+        codes = np.array(found.to_numpy(), dtype=np.float64)
+    codes[missing] = np.nan
+    return codes
+
+
+def levels_of(series: nw.Series[Any]) -> tuple[Any, ...]:
+    """The different values of a column in order: those that its type lists, or those that it holds."""
+    native = series.to_native()
+    if isinstance(series.dtype, (nw.Categorical, nw.Enum)) and hasattr(native, "cat") and hasattr(native.cat, "codes"):
+        return tuple(native.cat.categories.tolist())
+    if isinstance(series.dtype, nw.Enum):
+        return tuple(series.dtype.categories)
+    if isinstance(series.dtype, nw.Boolean):
+        return (False, True)
+    if series.dtype.is_numeric():
+        values = np.unique(numbers_of(series)).tolist()
+        values = [value for value in values if value == value]
+        return tuple(int(v) if series.dtype.is_integer() else v for v in values)
+    text = series.cast(nw.String) if isinstance(series.dtype, nw.Categorical) else series
+    return tuple(sorted(text.drop_nulls().unique().to_list()))
+
+
+def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
+    """A column of the table's own kind and type.
+
+    Args:
+        column: says what it was in the table.
+        values: (n,) float64 numbers, whole ones for whole columns, days of a time; or a list of levels or None.
+        backend: pandas, polars or pyarrow, by name or as narwhals knows it.
+    """
+    dtype = dtype_of(column.dtype)
+    if isinstance(dtype, (nw.Datetime, nw.Date)):
+        stamps = np.round(np.asarray(values, np.float64) * DAY).astype(np.int64)
+        made = nw.new_series(column.name, stamps, nw.Int64, backend=backend).cast(nw.Datetime("us"))
+        if isinstance(dtype, nw.Date):
+            return made.dt.date()
+        if dtype.time_zone is not None:
+            made = made.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
+        return made.cast(dtype)
+    if backend == "pandas" and column.native:
+        return nw.from_native(_pandas(column, values), series_only=True)
+    if isinstance(values, np.ndarray) and (dtype.is_integer() or isinstance(dtype, nw.Boolean)):
+        values = _whole(values, dtype)
+    return nw.new_series(column.name, values, dtype, backend=backend)
+
+
+def _pandas(column: Column, values: Any) -> Any:
+    import pandas as pd
+
+    if column.native == "category":
+        ordered = column.dtype.startswith("Enum")
+        return pd.Series(pd.Categorical(values, categories=list(column.levels), ordered=ordered), name=column.name)
+    dtype = dtype_of(column.dtype)
+    if isinstance(values, np.ndarray) and dtype.is_integer():
+        values = _whole(values, dtype)
+    return pd.Series(values, name=column.name, dtype=column.native)
+
+
+def _whole(values: np.ndarray, dtype: Any) -> np.ndarray:
+    """Numbers within what an integer type holds."""
+    if isinstance(dtype, nw.Boolean):
+        return values > 0.5
+    limits = np.iinfo(str(dtype).lower())
+    top = np.nextafter(float(limits.max), 0) if limits.max > 2**53 else float(limits.max)
+    return np.clip(np.round(values), float(limits.min), top).astype(str(dtype).lower())
+
+
+def dtype_of(name: str) -> Any:
+    """The narwhals type of a name as `Column` keeps it."""
+    if name.startswith("Datetime"):
+        unit = re.search(r"time_unit='(\w+)'", name)
+        zone = re.search(r"time_zone='([^']+)'", name)
+        return nw.Datetime(unit.group(1) if unit else "us", zone.group(1) if zone else None)  # type: ignore[arg-type]
+    if name.startswith("Enum"):
+        return nw.Categorical()
+    kind = getattr(nw, name, None)
+    return nw.String() if kind is None else kind()
+
+
+def finish(frame: nw.DataFrame[Any], container: str) -> Any:
+    """The table as its user knows it."""
+    return frame.to_numpy() if container == "numpy" else frame.to_native()

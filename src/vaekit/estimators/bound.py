@@ -1,0 +1,124 @@
+"""What the estimators of a latent-variable model share: its objective, and its scores by bounds on log p(x)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from vaekit.data.rows import Rows
+from vaekit.estimators.latent import LatentEstimator
+from vaekit.estimators.options import check_draws
+from vaekit.evaluation.annealing import Annealing, summarise_annealing
+from vaekit.evaluation.likelihood import RowScores, score_independent, score_rows, summarise
+from vaekit.models import LatentVariableModel
+from vaekit.models.base import Terms
+from vaekit.objectives import (
+    doubly_reparameterised,
+    elbo,
+    importance_weighted,
+    sticking_the_landing,
+    total_correlation,
+)
+
+_HELD_OUT_DRAWS = 10_000  # rows times samples behind a held-out bound, about
+_MULTI_SAMPLE = {"iwae": importance_weighted, "dreg": doubly_reparameterised, "stl": sticking_the_landing}
+
+
+class BoundEstimator(LatentEstimator):
+    """Base of the estimators of a model p(x, z) with its q(z|x)."""
+
+    objective: str
+    kl: str
+    samples: int
+    beta: float
+    free_bits: float
+    validation_samples: int | None
+
+    def _terms(self, model: LatentVariableModel, x: Tensor) -> Terms:
+        """The terms of the bound of a training batch."""
+        return model.terms(x, self.samples)
+
+    def _value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
+        beta, free_bits = self.beta, self.free_bits
+        if self.objective in _MULTI_SAMPLE:
+            bound = _MULTI_SAMPLE[self.objective]
+            return lambda x, factor: bound(self._terms(model, x), beta=beta * factor)
+        if self.objective == "tc":
+            return lambda x, factor: total_correlation(self._terms(model, x), n, beta=beta, weight=factor)
+        kl = self.kl
+
+        def value(x: Tensor, factor: float) -> Tensor:
+            terms = self._terms(model, x)
+            analytic = terms.kl is not None if kl == "auto" else kl == "analytic"
+            return elbo(terms, beta=beta * factor, free_bits=free_bits, analytic=analytic)
+
+        return value
+
+    def _held_out_score(self, rows: Rows) -> Callable[[LatentVariableModel], float]:
+        many = self.samples if self.objective in _MULTI_SAMPLE else None
+        samples = self.validation_samples or many
+
+        def score(model: LatentVariableModel) -> float:
+            scores = score_rows(model, rows, samples or max(1, min(16, _HELD_OUT_DRAWS // len(rows))))
+            if samples:
+                return float(scores.log_likelihood.mean())
+            beta = 1.0 if self.objective == "tc" else self.beta  # there it does not weigh the KL
+            return float((scores.reconstruction - beta * scores.kl).mean())
+
+        return score
+
+    # -- using -----------------------------------------------------------------------------------------------------
+
+    def posterior(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Means and standard deviations of q(z|x), each (n, L).
+
+        Grey-scale rows under a Bernoulli likelihood are encoded as the means of their binary draws.
+        """
+        means, stddevs = self._codes(X)
+        return means, stddevs
+
+    def _scores(self, X: Any, num_samples: int) -> tuple[Rows, RowScores]:
+        check_draws("num_samples", num_samples)
+        rows = self._prepare(self._read(X), training=False)
+        return rows, score_rows(self.model_, rows, num_samples)
+
+    def score_samples(self, X: Any, num_samples: int = 100) -> np.ndarray:
+        """Importance-weighted bound on log p(x) of each row, (n,) in nats (Burda et al. 2016, eq. 8)."""
+        return self._scores(X, num_samples)[1].log_likelihood.astype(np.float32)
+
+    def score(self, X: Any, y: Any = None, num_samples: int = 100) -> float:
+        """Mean of `score_samples`."""
+        return float(self._scores(X, num_samples)[1].log_likelihood.mean())
+
+    def elbo(self, X: Any, num_samples: int = 100) -> np.ndarray:
+        """Evidence lower bound of each row, (n,) in nats, by samples; the KL in closed form where it has one."""
+        return self._scores(X, num_samples)[1].elbo.astype(np.float32)
+
+    def evaluate(self, X: Any, num_samples: int = 100) -> dict[str, Any]:
+        """All scores of the rows together: see `vaekit.evaluation.likelihood.summarise`."""
+        rows, scores = self._scores(X, num_samples)
+        independent = score_independent(self.independent_, rows)
+        return summarise(scores, self.model_.likelihood, independent)
+
+    def anneal(
+        self, X: Any, how: Annealing | None = None, *, simulated: int = 100, num_samples: int = 100
+    ) -> dict[str, Any]:
+        """Bounds on log p(x) by annealed importance sampling: see `vaekit.evaluation.annealing`.
+
+        Args:
+            X: rows to score; each takes chains * temperatures * leapfrog gradients, so a hundred say much.
+            how: chains, temperatures and the rest.
+            simulated: rows drawn from the model, on which chains in both directions bound the error.
+            num_samples: of the importance-weighted bound beside it.
+
+        Returns:
+            For X the importance-weighted bound (`ais_importance_weighted`), the annealed one (`ais`) and the gain; on
+            simulated rows lower and upper bound and their gap (`bdmc_...`); each with its standard error over the
+            rows, in nats.
+        """
+        check_draws("num_samples", num_samples)
+        rows = self._prepare(self._read(X), training=False)
+        return summarise_annealing(self.model_, rows, simulated, how, samples=num_samples)

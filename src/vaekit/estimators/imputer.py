@@ -1,0 +1,61 @@
+"""`VAEImputer`: a VAE of tables as a step that fills missing cells."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+
+class VAEImputer(TransformerMixin, BaseEstimator):
+    """Fills missing cells in a scikit-learn pipeline; see `TabularVAE.as_imputer`.
+
+    Args:
+        estimator: a `TabularVAE`; it is not changed, `fit` fits a copy.
+        statistic, num_samples: of `TabularVAE.impute`.
+
+    Attributes:
+        estimator_: the fitted copy.
+
+    >>> import numpy as np
+    >>> from vaekit import TabularVAE
+    >>> from sklearn.datasets import load_iris
+    >>> X = load_iris().data.copy()
+    >>> X[::7, 2] = np.nan
+    >>> filled = TabularVAE(epochs=2, random_state=0, verbose=0).as_imputer().fit_transform(X)
+    >>> bool(np.isnan(filled).any()), bool((filled[1] == X[1]).all())
+    (False, True)
+    """
+
+    def __init__(
+        self, estimator: Any, *, statistic: Literal["mean", "median"] = "mean", num_samples: int = 200
+    ) -> None:
+        self.estimator = estimator
+        self.statistic = statistic
+        self.num_samples = num_samples
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit a copy of the estimator to the table X."""
+        copied: Any = clone(self.estimator)
+        self.estimator_ = copied.fit(X)
+        self.n_features_in_ = self.estimator_.n_features_in_
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """The table with its missing cells filled."""
+        check_is_fitted(self, "estimator_")
+        return self.estimator_.impute(X, statistic=self.statistic, num_samples=self.num_samples)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the columns, which are those of the table."""
+        check_is_fitted(self, "estimator_")
+        return self.estimator_.feature_names_in_

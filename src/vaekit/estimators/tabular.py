@@ -1,0 +1,391 @@
+"""`TabularVAE`: tables with mixed columns and missing cells."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from vaekit.data.coding import code_given, code_table, fill_table, make_table, point_values, score_table, values_of
+from vaekit.data.columns import infer_schema
+from vaekit.data.frames import as_frame, finish
+from vaekit.data.rows import Rows
+from vaekit.errors import OptionError
+from vaekit.estimators.bound import BoundEstimator
+from vaekit.estimators.imputer import VAEImputer
+from vaekit.estimators.options import check_choice, check_draws
+from vaekit.evaluation.imputation import cell_scores, conditionals
+from vaekit.evaluation.likelihood import fit_independent, independent_features
+from vaekit.models import LatentVariableModel
+from vaekit.models.base import Terms
+from vaekit.models.building import Architecture
+from vaekit.models.tabular import build_tabular, hide_cells
+from vaekit.models.vae import MeanEncoder
+from vaekit.priors import Prior
+from vaekit.randomness import isolated_rng, resolve_seed
+from vaekit.schema import ColumnStats, TableSchema
+from vaekit.training.loop import TrainingSettings
+
+_DRAWS = 4096  # rows drawn at a time
+_GIVEN = 10_000  # codes, at least, among which those that suit the given cells are drawn
+
+
+class TabularVAE(BoundEstimator):
+    r"""Variational autoencoder of a table: numbers, counts, yes or no, categories and times, with holes.
+
+    The kind of each column is told from its values, or given by `schema`, and decides its likelihood (see
+    `vaekit.likelihoods.table.TableColumns`); log-densities are in the columns' own units. Missing cells are
+    unobserved: the encoder sees a mask, and the bound counts observed cells x_o only (Mattei and Frellsen 2019):
+
+    .. math:: \log p(x_o) \ge E \log \frac1K \sum_k \frac{p(x_o|z_k) p(z_k)}{q(z_k|x_o)}, \qquad z_k \sim q(z|x_o)
+
+    which is sound where cells are missing at random, that is where what is missing depends on observed cells alone.
+
+    Args:
+        latent_dim: number L of latent units.
+        hidden: widths of the encoder's hidden layers; the decoder has them in reverse. Both have a linear map beside
+            them. () makes both linear.
+        schema: kinds of columns that the rules would tell otherwise: a dict from names to "real", "positive", "count",
+            "binary", "ordinal", "categorical", "datetime", "constant", "text" or "identifier" (the last two are set
+            aside), or to the list of the levels of an ordinal column in order.
+        activation: "silu", "relu", "tanh", "gelu", "elu", "leaky_relu", "sigmoid" or "softplus".
+        mixture: normal distributions in the likelihood of a number.
+        prior: "normal", N(0, I), "mixture" of Gaussians, "flow" (extra `flows`), or a `vaekit.priors.Prior`.
+        components: of prior="mixture".
+        objective: "iwae", the bound above with K = `samples` (MIWAE); "elbo", its K = 1 with the KL in closed form; or
+            "dreg", "stl", "tc", as of `VAE`.
+        kl, samples, beta, kl_warmup, free_bits: as of `VAE`.
+        hide: in training the encoder sees each row without a share of its observed cells, drawn from 0 to `hide`, anew
+            at each visit; all observed cells are still explained. Any q gives a bound, so this is one too.
+        batch_size: rows a step; None takes a fiftieth of the rows, but 32 at least and 1,024 at most.
+        epochs, learning_rate, schedule, optimizer, epsilon, weight_decay, clip_norm, average: as of `VAE`.
+        validation_fraction, validation_samples, validation_every, patience, warm_start, device, callbacks: as of `VAE`.
+        random_state: None, an int or a RandomState; a fit is a function of it, the data and the parameters.
+        verbose: 0 for silence.
+
+    Attributes:
+        schema_: the columns: `schema_.all_columns` says of each what it is and what was learned of it.
+        model_: the trained `vaekit.models.VAE`.
+        history_, n_iter_, best_epoch_: as of `VAE`.
+
+    Raises:
+        OptionError, DataError, TrainingError: see `fit`.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"height": [1.6, 1.8, None, 1.7] * 10, "sex": ["f", "m", "m", None] * 10})
+    >>> vae = TabularVAE(latent_dim=2, hidden=(8,), epochs=3, random_state=0, verbose=0).fit(table)
+    >>> filled = vae.impute(table)
+    >>> int(filled.isna().sum().sum()), list(vae.sample(2, random_state=0).columns)
+    (0, ['height', 'sex'])
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 16,
+        hidden: Sequence[int] = (128, 128),
+        *,
+        schema: Mapping[str, str | Sequence[Any]] | None = None,
+        activation: str = "silu",
+        mixture: int = 3,
+        prior: str | Prior = "normal",
+        components: int = 100,
+        objective: Literal["elbo", "iwae", "dreg", "stl", "tc"] = "iwae",
+        kl: Literal["auto", "analytic", "monte_carlo"] = "auto",
+        samples: int = 10,
+        beta: float = 1.0,
+        kl_warmup: float = 0.0,
+        free_bits: float = 0.0,
+        hide: float = 0.2,
+        epochs: int = 1000,
+        batch_size: int | None = None,
+        learning_rate: float = 1e-3,
+        schedule: str = "constant",
+        optimizer: str = "adam",
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        average: float | None = None,
+        validation_fraction: float | None = 0.1,
+        validation_samples: int | None = None,
+        validation_every: int = 1,
+        patience: int | None = 40,
+        warm_start: bool = False,
+        device: str = "auto",
+        callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+    ) -> None:
+        self.latent_dim = latent_dim
+        self.hidden = hidden
+        self.schema = schema
+        self.activation = activation
+        self.mixture = mixture
+        self.prior = prior
+        self.components = components
+        self.objective = objective
+        self.kl = kl
+        self.samples = samples
+        self.beta = beta
+        self.kl_warmup = kl_warmup
+        self.free_bits = free_bits
+        self.hide = hide
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.optimizer = optimizer
+        self.epsilon = epsilon
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.average = average
+        self.validation_fraction = validation_fraction
+        self.validation_samples = validation_samples
+        self.validation_every = validation_every
+        self.patience = patience
+        self.warm_start = warm_start
+        self.device = device
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    _schema_type = TableSchema
+    schema_: TableSchema
+
+    # -- fitting ---------------------------------------------------------------------------------------------------
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        return tags
+
+    def _take_in(self, X: Any, *, reset: bool) -> tuple[Any, Any]:
+        frame, container = as_frame(X)
+        schema = None if reset else self.schema_
+        if schema is None:
+            schema, notes = infer_schema(frame, container, self.schema)
+            for note in notes:
+                self._say(note)
+            self.n_features_in_ = len(frame.columns)
+            self.feature_names_in_ = np.array(frame.columns, dtype=object)
+        return code_table(frame, schema), schema
+
+    def _statistics(self, rows: Rows) -> ColumnStats:
+        return ColumnStats.placeholder(rows.shape)
+
+    def _configure(self, stats: ColumnStats) -> None:
+        pass
+
+    def _settings(self) -> TrainingSettings:
+        return dataclasses.replace(super()._settings(), batch_size=self.fitted_["batch_size"])
+
+    def _prepare(self, rows: Rows, *, training: bool) -> Rows:
+        return rows
+
+    def _build(self, stats: ColumnStats, rows: Rows | None) -> LatentVariableModel:
+        how = Architecture(
+            latent_dim=self.latent_dim,
+            hidden=self.hidden,
+            activation=self.activation,
+            prior=copy.deepcopy(self.prior),
+            components=self.components,
+        )
+        model = build_tabular(self.schema_.modelled, how, self.mixture)
+        self.independent_ = independent_features(model.likelihood, stats)
+        return model
+
+    def _terms(self, model: LatentVariableModel, x: Tensor) -> Terms:
+        return model.terms(x, self.samples, posterior=model.posterior(hide_cells(x, self.hide)))
+
+    def _value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
+        self.fitted_["batch_size"] = self.batch_size or min(1024, max(32, n // 50))
+        return super()._value(model, n)
+
+    def _finish(self, rows: Rows) -> None:
+        self.independent_ = fit_independent(self.model_.likelihood, rows, most_rows=10_000)
+
+    # -- using -----------------------------------------------------------------------------------------------------
+
+    def _mean_encoder(self) -> MeanEncoder:
+        return MeanEncoder(self.model_.scaling, self.model_.encoder, self.latent_dim)
+
+    def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        posterior = self.model_.posterior(x)
+        return posterior.mean, posterior.stddev
+
+    def _decode(self, z: Tensor) -> Tensor:
+        return self.model_.decode(z).points()
+
+    def inverse_transform(self, Z: Any) -> Any:
+        """A table from codes (n, L): of each cell the mean of p(x|z), or its mode where it is binary or categorical."""
+        return finish(self._pointed(self._means(Z)), self.schema_.container)
+
+    def _pointed(self, points: np.ndarray) -> Any:
+        columns = self.schema_.modelled
+        values = [point_values(part, column) for part, column in zip(self._cut(points), columns, strict=True)]
+        return make_table(self.schema_, len(points), values)
+
+    def _cut(self, points: np.ndarray) -> list[np.ndarray]:
+        """The points of each modelled column: (n,) means, or (n, C) probabilities."""
+        return self.model_.likelihood.cut_points(points)
+
+    def impute(
+        self,
+        X: Any,
+        draws: int | None = None,
+        *,
+        statistic: Literal["mean", "median"] = "mean",
+        num_samples: int = 200,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> Any:
+        r"""Fill the missing cells of a table, given the observed ones of their row.
+
+        By self-normalised importance sampling with codes z_k ~ q(z|x_o) (Mattei and Frellsen 2019, section 3.3):
+
+        .. math:: E[x_m|x_o] \approx \sum_k \bar w_k E[x_m|z_k], \qquad \bar w_k \propto p(x_o|z_k) p(z_k) / q(z_k|x_o)
+
+        Args:
+            X: a table with the columns of the fit.
+            draws: None gives one table, with the conditional mean of numbers, times and ordinal cells and the likeliest
+                level of others. A number m gives a list of m tables whose missing cells are drawn from p(x_m|x_o), all
+                of a row together, as Rubin's rules need them.
+            statistic: "mean" or "median" of numbers, times and ordinal cells. A column whose type holds whole numbers
+                only gets the nearest one; an ordinal column whose levels are no numbers the nearest level.
+            num_samples: K.
+            random_state: of draws and medians.
+
+        Returns:
+            A table of the same kind, with the same columns in the same order and of the same types. Observed cells and
+            columns that are set aside are as they were. A cell stays missing where its column held no value at fit.
+
+        Raises:
+            DataError: columns are missing or too many, or of another type than at fit, or hold infinity.
+        """
+        check_draws("num_samples", num_samples, random_state)
+        check_choice("statistic", statistic, ["mean", "median"])
+        if draws is not None:
+            check_draws("draws", draws)
+        coded = self._read(X).raw(slice(None))
+        frame, container = as_frame(X)
+        missing, seed = torch.isnan(coded), resolve_seed(random_state)
+        some = missing.any(1).nonzero()[:, 0]
+        found: list[list[Tensor]] = [[] for _ in range(draws or 1)]
+        for known in conditionals(self.model_, Rows(coded[some]), num_samples, seed) if len(some) else ():
+            each = [known.points(statistic)] if draws is None else known.draws(draws)
+            for parts, part in zip(found, each, strict=True):
+                parts.append(part.cpu())
+        tables, rng = [], np.random.default_rng(seed)
+        for parts in found:
+            filled = self._filling(parts, some.numpy(), missing[some].numpy(), None if draws is None else rng)
+            tables.append(finish(fill_table(frame, self.schema_, filled), container))
+        return tables[0] if draws is None else tables
+
+    def _filling(
+        self, parts: list[Tensor], rows: np.ndarray, missing: np.ndarray, rng: np.random.Generator | None
+    ) -> dict[str, tuple[np.ndarray, Any]]:
+        """Of each column the rows to fill and their values: points, or codes where there is a generator."""
+        if not parts:
+            return {}
+        values = torch.cat(parts).numpy()
+        columns = self._cut(values) if rng is None else list(values.T)
+        filled = {}
+        for j, (column, part) in enumerate(zip(self.schema_.modelled, columns, strict=True)):
+            hidden = missing[:, j]
+            if hidden.any():
+                part = part[hidden]
+                made = point_values(part, column) if rng is None else values_of(part, column, rng)
+                filled[column.name] = (rows[hidden], made)
+        return filled
+
+    def as_imputer(self, **options: Any) -> VAEImputer:
+        """A scikit-learn transformer whose `fit` fits a copy of this estimator and whose `transform` is `impute`.
+
+        Args:
+            options: of `impute`.
+        """
+        return VAEImputer(self, **options)
+
+    def sample(
+        self,
+        n: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+        *,
+        given: Mapping[str, Any] | None = None,
+        prior: Literal["model", "fitted"] = "model",
+    ) -> Any:
+        """Draw n rows: a table like that of the fit.
+
+        Identifiers of whole numbers count from 0, other columns that are set aside are missing.
+
+        Args:
+            n: number of rows.
+            random_state: of the draws.
+            given: values of some columns, which every row gets; the others are drawn given them, by importance
+                resampling of codes from q(z|given).
+            prior: "model"; "fitted" takes the codes from the mixture of `fit_prior` instead.
+
+        Raises:
+            OptionError: `given` names a column that is not there, or comes with prior="fitted".
+            DataError: a value of `given` was not there at fit, or is none of its column.
+        """
+        check_is_fitted(self, "model_")
+        check_draws("n", n, random_state)
+        check_choice("prior", prior, ["model", "fitted"])
+        if given and prior == "fitted":
+            raise OptionError("given= needs the model's own prior: prior='model'.")
+        seed = resolve_seed(random_state)
+        device = next(self.model_.parameters()).device
+        with isolated_rng(seed), torch.no_grad():
+            if given:
+                codes = self._drawn_given(n, given, seed)
+            else:
+                parts = []
+                for start in range(0, n, _DRAWS):
+                    count = min(_DRAWS, n - start)
+                    z = self._fitted_codes(count) if prior == "fitted" else self.model_.prior().sample((count,))
+                    parts.append(self.model_.decode(z.to(device)).sample().cpu())
+                codes = torch.cat(parts)
+        rng = np.random.default_rng(seed)
+        columns = self.schema_.modelled
+        values = [values_of(part, column, rng) for part, column in zip(codes.numpy().T, columns, strict=True)]
+        return finish(make_table(self.schema_, n, values, given), self.schema_.container)
+
+    def _drawn_given(self, n: int, given: Mapping[str, Any], seed: int) -> Tensor:
+        """(n, D) coded rows with some cells given."""
+        x = torch.from_numpy(code_given(given, self.schema_))[None]
+        parts = []
+        for start in range(0, n, _DRAWS):
+            for known in conditionals(self.model_, Rows(x), _GIVEN, seed + start):
+                drawn = known.draws(min(_DRAWS, n - start))[:, 0].cpu()
+                parts.append(torch.where(torch.isnan(x), drawn, x))
+        return torch.cat(parts)
+
+    def cell_scores(self, X: Any, num_samples: int = 100) -> Any:
+        r"""log p(x_d | x_{-d}) of each cell given the other observed cells of its row, in nats.
+
+        Low values stand out: a cell that the rest of its row makes unlikely. Numbers have densities per unit of their
+        column, so compare cells of one column with each other, or a column's cells with their median. Each column is
+        left out in turn and scored by `num_samples` codes of the rest, so the work grows with the square of the number
+        of columns.
+
+        Args:
+            X: a table with the columns of the fit.
+            num_samples: K.
+
+        Returns:
+            A table of the same kind with a number for each cell, NaN where it is missing or its column is no part of
+            the model.
+        """
+        check_draws("num_samples", num_samples)
+        rows = self._read(X)
+        frame, container = as_frame(X)
+        scores = cell_scores(self.model_, rows, num_samples).double().numpy()
+        return finish(score_table(frame, self.schema_, scores), container)

@@ -1,0 +1,111 @@
+r"""What a model of a table says of missing cells, by self-normalised importance sampling.
+
+For z_k ~ q(z|x_o) with weights w_k = p(x_o|z_k) p(z_k) / q(z_k|x_o), x_o the observed cells of a row:
+
+.. math:: E[f(x_m)|x_o] \approx \sum_k \frac{w_k}{\sum_j w_j} E[f(x_m)|z_k]
+
+and draws of x_m take z_k with these shares as probabilities (Mattei and Frellsen 2019, section 3.3). The expectation
+of a cell given z_k is in closed form or by quadrature, so it adds no noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vaekit.data.rows import Rows
+from vaekit.likelihoods.table import TableDistribution
+from vaekit.models.vae import VAE
+from vaekit.randomness import RowNoise, isolated_rng
+
+_DECODED = 20_000  # rows times samples decoded at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Conditional:
+    """What is known of a batch of rows given their observed cells.
+
+    Attributes:
+        part: which rows.
+        x: (B, D) coded rows.
+        log_weights: (K, B) logarithms of normalised importance weights.
+        given: p(x|z_k), of batch shape (K, B).
+    """
+
+    part: slice
+    x: Tensor
+    log_weights: Tensor
+    given: TableDistribution
+
+    def points(self, statistic: str = "mean") -> Tensor:
+        """(B, S) conditional expectations as `TableDistribution.points` orders them, or with medians of numbers."""
+        points = torch.einsum("kb,kbs->bs", self.log_weights.exp(), self.given.points())
+        if statistic == "median":
+            points[:, : self.given.kinds.numbers] = self._medians()
+        return points
+
+    def _medians(self) -> Tensor:
+        """(B, N): the weighted median of a draw given each code, in the units of the means."""
+        drawn = self.given.sample()[..., self.given.kinds.numeric]  # (K, B, N), in codes, which are in order
+        values, order = drawn.sort(0)
+        weights = self.log_weights.exp().unsqueeze(-1).expand_as(drawn).gather(0, order)
+        first = (weights.cumsum(0) < 0.5).sum(0, keepdim=True).clamp_max(len(values) - 1)
+        return self.given.kinds.in_units_of_points(values.gather(0, first)[0])
+
+    def draws(self, number: int) -> Tensor:
+        """(number, B, D) coded rows: of each a code drawn by its weight, and values given it."""
+        chosen = torch.multinomial(self.log_weights.exp().T, number, replacement=True).T  # (number, B)
+        return self.given.take(chosen).sample()
+
+    def cells(self, values: Tensor) -> Tensor:
+        """(B, D) log p(x_d | x_o) of cells with those values, in nats."""
+        return torch.logsumexp(self.log_weights.unsqueeze(-1) + self.given.cell_log_prob(values), 0)
+
+
+@torch.no_grad()
+def conditionals(model: VAE, rows: Rows, num_samples: int, seed: int = 0) -> Iterator[Conditional]:
+    """What is known of rows, a batch at a time.
+
+    Args:
+        model: in evaluation mode.
+        rows: coded.
+        num_samples: K.
+        seed: of the noise, which is keyed by the row, so that a row's result does not depend on its neighbours.
+    """
+    device = next(model.parameters()).device
+    latent = model.latent_dim
+    noise = RowNoise(num_samples * latent, seed)
+    with isolated_rng(seed):
+        for part in rows.chunks(max(1, _DECODED // num_samples)):
+            x = rows.take(part).to(device)
+            eps = noise(rows.keys(part).to(device), 0, num_samples * latent)
+            eps = eps.view(len(x), num_samples, latent).transpose(0, 1)
+            terms = model.terms(x, num_samples, noise=lambda *_, eps=eps: eps)
+            log_weights = (terms.log_px + terms.log_pz - terms.log_qz).log_softmax(0)
+            given: Any = terms.likelihood
+            yield Conditional(part, x, log_weights, given)
+
+
+@torch.no_grad()
+def cell_scores(model: VAE, rows: Rows, num_samples: int, seed: int = 0) -> Tensor:
+    r"""(n, D) log p(x_d | x_{-d}) of each observed cell given the others of its row, in nats; NaN elsewhere.
+
+    Each column is left out in turn and looked at from codes of the rest, so a cell does not vouch for itself.
+    """
+    out = torch.full((len(rows), rows.shape[0]), math.nan)
+    every = rows.take(slice(0, len(rows)))
+    for d in range(rows.shape[0]):
+        seen = (~torch.isnan(every[:, d])).nonzero()[:, 0]
+        if not len(seen):
+            continue
+        rest = every[seen].clone()
+        rest[:, d] = math.nan
+        for known in conditionals(model, Rows(rest), num_samples, seed):
+            values = every[seen[known.part]].to(known.x.device)
+            out[seen[known.part], d] = known.cells(values)[:, d].cpu()
+    return out

@@ -1,0 +1,290 @@
+"""The likelihood of a table's row: each column by its kind, in its own units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vaekit.distributions import log_interval
+from vaekit.likelihoods.base import SOFTPLUS_ONE, Likelihood
+from vaekit.nn.warp import Warps
+from vaekit.schema import Column, ColumnStats
+
+_LOG_2PI = math.log(2 * math.pi)
+_FAR = 1e4  # stands for the infinite ends of the line
+_NODES = 16  # quantiles that stand for a normal distribution where the mean of a warped value is taken
+
+
+class TableColumns(Likelihood):
+    r"""Independent columns given z, each with a likelihood of its own; a missing cell counts 0 nats.
+
+    In warped units t (`vaekit.schema.Warp`) a number is a mixture of M normal distributions with weights, means and
+    spreads by the decoder:
+
+    - real, positive, date-time: the mixture's density at t(x) times dt/dx, so per unit of x (per day of a time); zeros
+      of a positive column have a probability of their own;
+    - count: the mixture's probability of t(x - 1/2) to t(x + 1/2);
+    - ordinal: its probability between the thresholds of the level, normal scores of the shares in training;
+    - binary, categorical: a softmax over the levels; rare levels that share a code keep their shares within it.
+
+    Values are coded as `vaekit.data.coding` does: (B, D), NaN where missing.
+
+    Args:
+        columns: the modelled columns, in order.
+        mixture: M.
+        floor: least spread of a normal distribution, in warped units.
+    """
+
+    name = "table"
+    discrete = False
+    marginal_is_fitted = False
+    support = "values of the columns' kinds"
+
+    dense: Tensor
+    counts: Tensor
+    ordinals: Tensor
+    levelled: Tensor
+    zero: Tensor
+    order: Tensor
+    edges: Tensor
+    padding: Tensor
+    weights: Tensor
+
+    def __init__(self, columns: Sequence[Column], mixture: int = 3, floor: float = 0.01) -> None:
+        super().__init__((len(columns),))
+        self.columns, self.mixture, self.floor = tuple(columns), mixture, floor
+        groups = {
+            "dense": [j for j, c in enumerate(columns) if c.kind in ("real", "positive", "datetime")],
+            "counts": [j for j, c in enumerate(columns) if c.kind == "count"],
+            "ordinals": [j for j, c in enumerate(columns) if c.kind == "ordinal"],
+            "levelled": [j for j, c in enumerate(columns) if c.kind in ("binary", "categorical")],
+        }
+        every = [j for places in groups.values() for j in places]
+        groups["order"] = sorted(range(len(every)), key=every.__getitem__)
+        groups["zero"] = [i for i, j in enumerate(groups["dense"]) if columns[j].zeros]
+        for name, places in groups.items():
+            self.register_buffer(name, torch.tensor(places, dtype=torch.long), persistent=False)
+        self.warps = Warps([columns[j] for j in groups["dense"]])
+        self.count_warps = Warps([columns[j] for j in groups["counts"]])
+        self.numbers = len(groups["dense"]) + len(groups["counts"]) + len(groups["ordinals"])
+        self._make_levels([columns[j] for j in groups["ordinals"]], [columns[j] for j in groups["levelled"]])
+
+    def _make_levels(self, ordinals: list[Column], levelled: list[Column]) -> None:
+        most = max([c.codes for c in ordinals], default=1)
+        edges = torch.full((len(ordinals), most + 1), _FAR)
+        for i, column in enumerate(ordinals):
+            inner = torch.tensor(column.shares, dtype=torch.float64).cumsum(0)[:-1]
+            edges[i, 0] = -_FAR
+            edges[i, 1 : column.codes] = torch.special.ndtri(inner.clamp(1e-6, 1 - 1e-6)).float()
+        sizes = [c.codes for c in levelled]
+        wide, self.logits = max(sizes, default=1), sum(sizes)
+        padding = torch.full((len(levelled), wide), self.logits)
+        for i, size in enumerate(sizes):
+            padding[i, :size] = sum(sizes[:i]) + torch.arange(size)
+        self.register_buffer("edges", edges, persistent=False)
+        self.register_buffer("padding", padding, persistent=False)
+
+    def again(self, stats: ColumnStats) -> TableColumns:
+        """A new one of the same columns."""
+        return TableColumns(self.columns, self.mixture, self.floor)
+
+    @property
+    def num_values(self) -> int:
+        """T, raw parameters of a row."""
+        return 3 * self.mixture * self.numbers + len(self.zero) + self.logits
+
+    @property
+    def param_shape(self) -> tuple[int, ...]:
+        """(T,)."""
+        return (self.num_values,)
+
+    @property
+    def numeric(self) -> Tensor:
+        """(N,) places of the numeric columns, in the order of points."""
+        return torch.cat([self.dense, self.counts, self.ordinals])
+
+    def in_units_of_points(self, codes: Tensor) -> Tensor:
+        """(..., N) codes of numeric columns in the units in which points give their means."""
+        d = len(self.dense)
+        dense = torch.where(torch.isinf(codes[..., :d]), 0.0, self.warps.expected(codes[..., :d]))
+        return torch.cat([dense, codes[..., d:]], -1)
+
+    def cut_points(self, points: Any) -> list[Any]:
+        """Of each column, in order, its part (n,) or (n, C) of what `TableDistribution.points` gives, (n, S)."""
+        parts: list[Any] = [None] * len(self.columns)
+        for i, j in enumerate(self.numeric.tolist()):
+            parts[j] = points[:, i]
+        width = self.padding.shape[1]
+        for i, j in enumerate(self.levelled.tolist()):
+            start = self.numbers + i * width
+            parts[j] = points[:, start : start + self.columns[j].codes]
+        return parts
+
+    def forward(self, params: Tensor) -> TableDistribution:
+        """p(x|z) from raw parameters (..., T)."""
+        cut = 3 * self.mixture * self.numbers
+        mixed = params[..., :cut].unflatten(-1, (self.numbers, 3, self.mixture))
+        zero = params[..., cut : cut + len(self.zero)]
+        logits = F.pad(params[..., cut + len(self.zero) :], (0, 1), value=-1e9)[..., self.padding]
+        return TableDistribution(self, mixed, zero, logits)
+
+    def marginal(self, stats: ColumnStats | None = None) -> Tensor:
+        """(T,) raw parameters at which every column is about what it is in all of the data."""
+        mixed = torch.zeros(self.numbers, 3, self.mixture)
+        if self.mixture > 1:
+            mixed[:, 1] = torch.linspace(-1, 1, self.mixture)
+        zeros = torch.tensor([self.columns[int(self.dense[i])].zeros for i in self.zero]).clamp(1e-6, 1 - 1e-6)
+        shares = []
+        for j in self.levelled.tolist():
+            column = self.columns[j]
+            kept = torch.tensor(column.shares)
+            if column.pool:
+                kept = torch.cat([kept[: -column.pool], kept[-column.pool :].sum()[None]])
+            shares.append(kept.log())
+        return torch.cat([mixed.flatten(), torch.logit(zeros), *shares])
+
+    def outside(self, stats: ColumnStats) -> Tensor:
+        """None: values are checked where they are coded."""
+        return torch.zeros(self.shape, dtype=torch.bool)
+
+
+class TableDistribution(Distribution):
+    """p(x|z) of rows of a table, of batch shape (...) and event shape (D,); see `TableColumns`.
+
+    Args:
+        kinds: the likelihood.
+        mixed: (..., N, 3, M) raw weights, means and spreads of the N numeric columns.
+        zero: (..., Z) logits of a zero.
+        logits: (..., C, W) of levels, padded with -1e9.
+    """
+
+    arg_constraints = {}  # noqa: RUF012  # pyright: ignore[reportAssignmentType]
+
+    def __init__(self, kinds: TableColumns, mixed: Tensor, zero: Tensor, logits: Tensor) -> None:
+        self.kinds, self.raw = kinds, (mixed, zero, logits)
+        self.log_weights = torch.log_softmax(mixed[..., 0, :], -1)
+        self.mu = mixed[..., 1, :]
+        self.sigma = kinds.floor + F.softplus(mixed[..., 2, :] + SOFTPLUS_ONE)
+        self.zero = zero
+        self.log_shares = torch.log_softmax(logits, -1)
+        super().__init__(mixed.shape[:-3], torch.Size(kinds.shape), validate_args=False)
+
+    def cell_log_prob(self, value: Tensor) -> Tensor:
+        """(..., D) log-density or log-probability of each cell in nats; 0 where it is missing."""
+        kinds, d = self.kinds, len(self.kinds.dense)
+        filled = torch.where(torch.isnan(value), 0.0, value)
+        parts = []
+        if d:
+            parts.append(self._dense(filled[..., kinds.dense]))
+        if len(kinds.counts) + len(kinds.ordinals):
+            low, high = self._intervals(filled)
+            mu, sigma = self.mu[..., d:, :], self.sigma[..., d:, :]
+            each = log_interval((low.unsqueeze(-1) - mu) / sigma, (high.unsqueeze(-1) - mu) / sigma)
+            parts.append(torch.logsumexp(self.log_weights[..., d:, :] + each, -1))
+        if len(kinds.levelled):
+            codes = filled[..., kinds.levelled].long().unsqueeze(-1)
+            shares = self.log_shares
+            codes = codes.expand(*shares.shape[:-1], 1) if codes.ndim < shares.ndim else codes
+            parts.append(shares.expand(*codes.shape[:-1], -1).gather(-1, codes).squeeze(-1))
+        cells = torch.cat(_alike(parts), -1)[..., kinds.order]
+        return torch.where(torch.isnan(value), 0.0, cells)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """(...) log-density of the observed cells of each row."""
+        return self.cell_log_prob(value).sum(-1)
+
+    def _dense(self, t: Tensor) -> Tensor:
+        kinds, d = self.kinds, len(self.kinds.dense)
+        at_zero = torch.isinf(t)
+        t = torch.where(at_zero, 0.0, t)
+        mu, sigma = self.mu[..., :d, :], self.sigma[..., :d, :]
+        standard = (t.unsqueeze(-1) - mu) / sigma
+        each = self.log_weights[..., :d, :] - 0.5 * standard.square() - sigma.log() - 0.5 * _LOG_2PI
+        density = torch.logsumexp(each, -1) + kinds.warps.log_slope(t)
+        if not len(kinds.zero):
+            return density
+        logit = torch.full_like(density, -_FAR)
+        logit[..., kinds.zero] = self.zero
+        return torch.where(at_zero, F.logsigmoid(logit), F.logsigmoid(-logit) + density)
+
+    def _intervals(self, filled: Tensor) -> tuple[Tensor, Tensor]:
+        """Ends, in warped units, of what counts and ordinal codes stand for."""
+        kinds = self.kinds
+        counts = filled[..., kinds.counts]
+        low = torch.where(counts < 0.5, -_FAR, kinds.count_warps(counts - 0.5))
+        high = kinds.count_warps(counts + 0.5)
+        codes = filled[..., kinds.ordinals].long().unsqueeze(-1)
+        edges = kinds.edges.expand(*codes.shape[:-1], -1)
+        return (
+            torch.cat([low, edges.gather(-1, codes).squeeze(-1)], -1),
+            torch.cat([high, edges.gather(-1, codes + 1).squeeze(-1)], -1),
+        )
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """(..., D) coded rows without missing cells."""
+        kinds, shape = self.kinds, torch.Size(sample_shape)
+        d, c = len(kinds.dense), len(kinds.counts)
+        parts = []
+        if kinds.numbers:
+            chosen = _gumbel_argmax(self.log_weights, shape).unsqueeze(-1)
+            mu = self.mu.expand(*shape, *self.mu.shape).gather(-1, chosen).squeeze(-1)
+            sigma = self.sigma.expand(*shape, *self.sigma.shape).gather(-1, chosen).squeeze(-1)
+            t = mu + sigma * torch.randn_like(mu)
+            dense = t[..., :d]
+            if len(kinds.zero):
+                none = torch.rand_like(dense[..., kinds.zero]) < torch.sigmoid(self.zero)
+                dense[..., kinds.zero] = torch.where(none, -math.inf, dense[..., kinds.zero])
+            whole = kinds.count_warps.inverse(t[..., d : d + c]).round().clamp(0, 2**24)
+            ordered = (t[..., d + c :].unsqueeze(-1) > kinds.edges[:, 1:]).sum(-1).to(t.dtype)
+            parts = [dense, whole, ordered]
+        if len(kinds.levelled):
+            parts.append(_gumbel_argmax(self.log_shares, shape).to(self.mu.dtype))
+        return torch.cat(parts, -1)[..., kinds.order]
+
+    def points(self) -> Tensor:
+        """(..., S) means of numeric columns (dense ones, counts, ordinal ones), then probabilities of levels.
+
+        Of a real column or time the mean of (x - centre) / scale, of a positive one of x / exp(centre), of counts
+        and ordinal codes their own. All are expectations, so those given several codes can be averaged.
+        """
+        kinds = self.kinds
+        d, c = len(kinds.dense), len(kinds.counts)
+        nodes = torch.special.ndtri((torch.arange(_NODES, dtype=torch.float64) + 0.5) / _NODES)
+        nodes = (nodes / nodes.square().mean().sqrt()).to(self.mu)  # with unit variance
+        weights, t = self.log_weights.exp(), self.mu.unsqueeze(-1) + self.sigma.unsqueeze(-1) * nodes
+        dense = (weights[..., :d, :] * _along(kinds.warps.expected, t[..., :d, :, :]).mean(-1)).sum(-1)
+        dense[..., kinds.zero] *= torch.sigmoid(-self.zero)
+        counts = _along(kinds.count_warps.inverse, t[..., d : d + c, :, :]).round().clamp_min(0).mean(-1)
+        mu, sigma = (each[..., d + c :, :].unsqueeze(-2) for each in (self.mu, self.sigma))
+        above = torch.special.ndtr((mu - kinds.edges[:, 1:, None]) / sigma)  # (..., N, edges, M)
+        parts = [dense, (weights[..., d : d + c, :] * counts).sum(-1)]
+        parts.append((weights[..., d + c :, :] * above.sum(-2)).sum(-1))
+        return torch.cat([*parts, self.log_shares.exp().flatten(-2)], -1)
+
+    def take(self, chosen: Tensor) -> TableDistribution:
+        """Of a batch shape (K, B) the distributions at chosen (M, B), numbers of the first dimension."""
+        each = torch.arange(chosen.shape[1], device=chosen.device)
+        return TableDistribution(self.kinds, *(part[chosen, each] for part in self.raw))
+
+
+def _along(function: Any, values: Tensor) -> Tensor:
+    """A function of (..., D) on (..., D, M, nodes)."""
+    return function(values.movedim(-3, -1)).movedim(-1, -3)
+
+
+def _alike(parts: list[Tensor]) -> list[Tensor]:
+    """The parts, with their leading dimensions broadcast to those of all."""
+    shape = torch.broadcast_shapes(*(part.shape[:-1] for part in parts))
+    return [part.expand(*shape, part.shape[-1]) for part in parts]
+
+
+def _gumbel_argmax(log_weights: Tensor, shape: torch.Size) -> Tensor:
+    noise = torch.empty(*shape, *log_weights.shape, device=log_weights.device).exponential_().log()
+    return (log_weights - noise).argmax(-1)
