@@ -47,8 +47,7 @@ def code_table(frame: nw.DataFrame[Any], schema: TableSchema) -> np.ndarray:
     r"""Code a table.
 
     Real and positive numbers and times become warped numbers (zeros of a positive column minus infinity), counts stay
-    as they are, levels become 0, 1, ...; rare levels that share a code get the last one. A level that was not there
-    at fit counts as missing, with a warning.
+    as they are, levels become 0, 1, ... . A level that was not there at fit counts as missing, with a warning.
 
     Args:
         frame: n rows with the columns of the schema, in any order.
@@ -89,7 +88,7 @@ def code_column(series: nw.Series[Any], column: Column) -> np.ndarray:
                 stacklevel=2,
             )
             codes[codes == -1] = np.nan
-        return np.minimum(codes, column.codes - 1)
+        return codes
     if is_time != (column.kind == "datetime") or not (is_time or is_number or isinstance(dtype, nw.Object)):
         _refuse(series, column)
     return code_numbers(numbers_of(series), column)
@@ -122,23 +121,15 @@ def _refuse(series: nw.Series[Any], column: Column) -> None:
     )
 
 
-def values_of(codes: np.ndarray, column: Column, rng: np.random.Generator | None = None) -> Any:
+def values_of(codes: np.ndarray, column: Column) -> Any:
     """Values in their own units from the codes of one column, as float64 numbers or a list of levels.
 
     Args:
         codes: (n,) without missing ones.
         column: says what they stand for.
-        rng: draws among the rare levels that share a code; without it the most frequent of them is taken.
     """
     if column.kind in LEVELLED:
-        place = codes.astype(int)
-        if column.pool:
-            first = column.codes - 1
-            shares = np.array(column.shares[first:])
-            rare = place == first
-            drawn = 0 if rng is None else rng.choice(len(shares), int(rare.sum()), p=shares / shares.sum())
-            place[rare] = first + drawn
-        return level_values(place, column)
+        return level_values(codes.astype(int), column)
     if column.kind == "count":
         return codes.astype(np.float64)
     t = torch.from_numpy(np.where(np.isinf(codes), 0.0, codes).astype(np.float64))
@@ -162,12 +153,16 @@ def point_values(points: np.ndarray, column: Column) -> Any:
     """Values in their own units from points of one column, as `TableDistribution.points` gives them.
 
     Args:
-        points: (n,) means, or (n, C) probabilities of levels, of which the likeliest is taken. Where the levels of an
-            ordinal column are numbers, its mean code stands between them, else it is the nearest.
+        points: (n,) means, or (n, C) probabilities of codes, of whose levels the likeliest is taken. Where the levels
+            of an ordinal column are numbers, its mean code stands between them, else it is the nearest.
         column: says what they stand for.
     """
     if points.ndim == 2:
-        return values_of(points.argmax(1), column)
+        shares = np.ones(points.shape[1])
+        if column.pool:  # the last code stands for several levels, of which the first is the most frequent
+            rare = column.shares[-column.pool :]
+            shares[-1] = rare[0] / sum(rare)
+        return level_values((points * shares).argmax(1), column)
     means = points.astype(np.float64)
     if column.kind == "positive":
         return means * np.exp(column.warp.centre)
@@ -198,7 +193,7 @@ def code_given(given: Mapping[str, Any], schema: TableSchema) -> np.ndarray:
         if column.kind in LEVELLED:
             if value not in column.levels:
                 raise DataError(f"Column {name!r} has no level {value!r}: {join(column.levels, 10)} were there at fit.")
-            out[places[name]] = min(column.levels.index(value), column.codes - 1)
+            out[places[name]] = column.levels.index(value)
             continue
         out[places[name]] = code_numbers(np.array([_number(value, column)]), column)[0]
     return out

@@ -282,26 +282,26 @@ class TabularVAE(BoundEstimator):
             each = [known.points(statistic)] if draws is None else known.draws(draws)
             for parts, part in zip(found, each, strict=True):
                 parts.append(part.cpu())
-        tables, rng = [], np.random.default_rng(seed)
+        tables = []
         for parts in found:
-            filled = self._filling(parts, some.numpy(), missing[some].numpy(), None if draws is None else rng)
+            filled = self._filling(parts, some.numpy(), missing[some].numpy(), drawn=draws is not None)
             tables.append(finish(fill_table(frame, self.schema_, filled), container))
         return tables[0] if draws is None else tables
 
     def _filling(
-        self, parts: list[Tensor], rows: np.ndarray, missing: np.ndarray, rng: np.random.Generator | None
+        self, parts: list[Tensor], rows: np.ndarray, missing: np.ndarray, *, drawn: bool
     ) -> dict[str, tuple[np.ndarray, Any]]:
-        """Of each column the rows to fill and their values: points, or codes where there is a generator."""
+        """Of each column the rows to fill and their values, from points or from drawn codes."""
         if not parts:
             return {}
         values = torch.cat(parts).numpy()
-        columns = self._cut(values) if rng is None else list(values.T)
+        columns = list(values.T) if drawn else self._cut(values)
         filled = {}
         for j, (column, part) in enumerate(zip(self.schema_.modelled, columns, strict=True)):
             hidden = missing[:, j]
             if hidden.any():
                 part = part[hidden]
-                made = point_values(part, column) if rng is None else values_of(part, column, rng)
+                made = values_of(part, column) if drawn else point_values(part, column)
                 filled[column.name] = (rows[hidden], made)
         return filled
 
@@ -353,9 +353,8 @@ class TabularVAE(BoundEstimator):
                     z = self._fitted_codes(count) if prior == "fitted" else self.model_.prior().sample((count,))
                     parts.append(self.model_.decode(z.to(device)).sample().cpu())
                 codes = torch.cat(parts)
-        rng = np.random.default_rng(seed)
         columns = self.schema_.modelled
-        values = [values_of(part, column, rng) for part, column in zip(codes.numpy().T, columns, strict=True)]
+        values = [values_of(part, column) for part, column in zip(codes.numpy().T, columns, strict=True)]
         return finish(make_table(self.schema_, n, values, given), self.schema_.container)
 
     def _drawn_given(self, n: int, given: Mapping[str, Any], seed: int) -> Tensor:

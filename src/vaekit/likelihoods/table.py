@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from vaekit.schema import Column, ColumnStats
 
 _LOG_2PI = math.log(2 * math.pi)
 _FAR = 1e4  # stands for the infinite ends of the line
+_MANY = 200  # counts from which the width of an interval is the warp's slope
 _NODES = 16  # quantiles that stand for a normal distribution where the mean of a warped value is taken
 
 
@@ -54,7 +56,9 @@ class TableColumns(Likelihood):
     order: Tensor
     edges: Tensor
     padding: Tensor
-    weights: Tensor
+    starts: Tensor
+    level_codes: Tensor
+    level_logs: Tensor
 
     def __init__(self, columns: Sequence[Column], mixture: int = 3, floor: float = 0.01) -> None:
         super().__init__((len(columns),))
@@ -89,6 +93,12 @@ class TableColumns(Likelihood):
             padding[i, :size] = sum(sizes[:i]) + torch.arange(size)
         self.register_buffer("edges", edges, persistent=False)
         self.register_buffer("padding", padding, persistent=False)
+        codes = [torch.arange(len(c.levels)).clamp_max(c.codes - 1) for c in levelled]
+        starts = [0, *itertools.accumulate(len(c.levels) for c in levelled)][: len(levelled)]
+        self.register_buffer("starts", torch.tensor(starts, dtype=torch.long), persistent=False)
+        self.register_buffer("level_codes", torch.cat([torch.zeros(0, dtype=torch.long), *codes]), persistent=False)
+        logs = [_log_shares_of_codes(c) for c in levelled]
+        self.register_buffer("level_logs", torch.cat([torch.zeros(0), *logs]), persistent=False)
 
     def again(self, stats: ColumnStats) -> TableColumns:
         """A new one of the same columns."""
@@ -183,15 +193,12 @@ class TableDistribution(Distribution):
         if d:
             parts.append(self._dense(filled[..., kinds.dense]))
         if len(kinds.counts) + len(kinds.ordinals):
-            low, high = self._intervals(filled)
+            low, high, width = (part.unsqueeze(-1) for part in self._intervals(filled))
             mu, sigma = self.mu[..., d:, :], self.sigma[..., d:, :]
-            each = log_interval((low.unsqueeze(-1) - mu) / sigma, (high.unsqueeze(-1) - mu) / sigma)
+            each = log_interval((low - mu) / sigma, (high - mu) / sigma, width / sigma)
             parts.append(torch.logsumexp(self.log_weights[..., d:, :] + each, -1))
         if len(kinds.levelled):
-            codes = filled[..., kinds.levelled].long().unsqueeze(-1)
-            shares = self.log_shares
-            codes = codes.expand(*shares.shape[:-1], 1) if codes.ndim < shares.ndim else codes
-            parts.append(shares.expand(*codes.shape[:-1], -1).gather(-1, codes).squeeze(-1))
+            parts.append(self._levels(filled[..., kinds.levelled].long()))
         cells = torch.cat(_alike(parts), -1)[..., kinds.order]
         return torch.where(torch.isnan(value), 0.0, cells)
 
@@ -213,17 +220,27 @@ class TableDistribution(Distribution):
         logit[..., kinds.zero] = self.zero
         return torch.where(at_zero, F.logsigmoid(logit), F.logsigmoid(-logit) + density)
 
-    def _intervals(self, filled: Tensor) -> tuple[Tensor, Tensor]:
-        """Ends, in warped units, of what counts and ordinal codes stand for."""
+    def _levels(self, levels: Tensor) -> Tensor:
+        kinds, shares = self.kinds, self.log_shares
+        shape = torch.broadcast_shapes(levels.shape, shares.shape[:-1])
+        place = kinds.starts + levels
+        codes = kinds.level_codes[place].expand(shape).unsqueeze(-1)
+        return shares.expand(*shape, -1).gather(-1, codes).squeeze(-1) + kinds.level_logs[place]
+
+    def _intervals(self, filled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Ends, in warped units, of what counts and ordinal codes stand for, and the widths between them."""
         kinds = self.kinds
         counts = filled[..., kinds.counts]
         low = torch.where(counts < 0.5, -_FAR, kinds.count_warps(counts - 0.5))
         high = kinds.count_warps(counts + 0.5)
+        slope = kinds.count_warps.log_slope(kinds.count_warps(counts)).exp()
+        width = torch.where(counts > _MANY, slope, high - low)  # the ends of a large one agree to many digits
         codes = filled[..., kinds.ordinals].long().unsqueeze(-1)
         edges = kinds.edges.expand(*codes.shape[:-1], -1)
         return (
             torch.cat([low, edges.gather(-1, codes).squeeze(-1)], -1),
             torch.cat([high, edges.gather(-1, codes + 1).squeeze(-1)], -1),
+            torch.cat([width, (edges.gather(-1, codes + 1) - edges.gather(-1, codes)).squeeze(-1)], -1),
         )
 
     @torch.no_grad()
@@ -245,7 +262,15 @@ class TableDistribution(Distribution):
             ordered = (t[..., d + c :].unsqueeze(-1) > kinds.edges[:, 1:]).sum(-1).to(t.dtype)
             parts = [dense, whole, ordered]
         if len(kinds.levelled):
-            parts.append(_gumbel_argmax(self.log_shares, shape).to(self.mu.dtype))
+            levels = _gumbel_argmax(self.log_shares, shape)
+            for i, j in enumerate(kinds.levelled.tolist()):
+                column = kinds.columns[j]
+                if column.pool:
+                    first, end = (int(kinds.starts[i]) + k for k in (column.codes - 1, len(column.levels)))
+                    rare = levels[..., i] == column.codes - 1
+                    within = kinds.level_logs[first:end].exp()
+                    levels[..., i][rare] += torch.multinomial(within, max(1, int(rare.sum())), True)[: int(rare.sum())]
+            parts.append(levels.to(self.mu.dtype))
         return torch.cat(parts, -1)[..., kinds.order]
 
     def points(self) -> Tensor:
@@ -261,7 +286,7 @@ class TableDistribution(Distribution):
         weights, t = self.log_weights.exp(), self.mu.unsqueeze(-1) + self.sigma.unsqueeze(-1) * nodes
         dense = (weights[..., :d, :] * _along(kinds.warps.expected, t[..., :d, :, :]).mean(-1)).sum(-1)
         dense[..., kinds.zero] *= torch.sigmoid(-self.zero)
-        counts = _along(kinds.count_warps.inverse, t[..., d : d + c, :, :]).round().clamp_min(0).mean(-1)
+        counts = _along(kinds.count_warps.inverse, t[..., d : d + c, :, :]).round().clamp(0, 2**24).mean(-1)
         mu, sigma = (each[..., d + c :, :].unsqueeze(-2) for each in (self.mu, self.sigma))
         above = torch.special.ndtr((mu - kinds.edges[:, 1:, None]) / sigma)  # (..., N, edges, M)
         parts = [dense, (weights[..., d : d + c, :] * counts).sum(-1)]
@@ -272,6 +297,14 @@ class TableDistribution(Distribution):
         """Of a batch shape (K, B) the distributions at chosen (M, B), numbers of the first dimension."""
         each = torch.arange(chosen.shape[1], device=chosen.device)
         return TableDistribution(self.kinds, *(part[chosen, each] for part in self.raw))
+
+
+def _log_shares_of_codes(column: Column) -> Tensor:
+    """Of each level the logarithm of its share in its code: 0 but for rare levels, which share one."""
+    logs = torch.zeros(len(column.levels), dtype=torch.float64)
+    if column.pool:
+        logs[-column.pool :] = torch.tensor(column.shares[-column.pool :], dtype=torch.float64).log().log_softmax(0)
+    return logs.float()
 
 
 def _along(function: Any, values: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vaekit.schema import Column
 
 _BASES = {"positive": 1, "count": 2}  # log x and log(x + 1); 0 is x itself
+_LARGEST = 80.0  # logarithm of a number that float32 holds
 
 
 def asinh(x: Tensor) -> Tensor:
@@ -69,7 +70,7 @@ class Warps(nn.Module):
     def expected(self, t: Tensor) -> Tensor:
         """What means are taken of: (x - centre) / scale, of positive columns x / exp(centre)."""
         standard = self.standardised(t)
-        return torch.where(self.base == 1, (self.scale * standard).exp(), standard)
+        return torch.where(self.base == 1, (self.scale * standard).clamp_max(_LARGEST).exp(), standard)
 
     def inverse(self, t: Tensor) -> Tensor:
         """(..., D) warped values to those in their own units."""
@@ -89,7 +90,7 @@ def _log1p(x: Tensor) -> Tensor:
 
 
 class TableFeatures(nn.Module):
-    """What an encoder sees of a table: warped numbers, indicators of levels, 0 where a cell is missing, and a mask.
+    """What an encoder sees of a table: warped numbers, indicators of codes, 0 where a cell is missing, and a mask.
 
     Args:
         columns: the modelled columns, in order.
@@ -121,7 +122,7 @@ class TableFeatures(nn.Module):
         for j, top in zip(self.ordered.tolist(), self.top, strict=True):
             parts.append((2 * filled[:, j : j + 1] / top - 1) * seen[:, j : j + 1])
         for j, size in zip(self.levelled.tolist(), self.sizes, strict=True):
-            parts.append(F.one_hot(filled[:, j].long(), size) * seen[:, j : j + 1])
+            parts.append(F.one_hot(filled[:, j].long().clamp_max(size - 1), size) * seen[:, j : j + 1])
         return torch.cat([*parts, seen.to(x.dtype)], 1)
 
 
