@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import numpy as np
 import torch
 
-from vaekit.data.frames import DAY, codes_of, numbers_of, series_of
+from vaekit.data.frames import DAY, codes_of, dtype_of, is_number, is_time, levels_of, numbers_of, series_of
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.nn.warp import Warps
 from vaekit.schema import Column, TableSchema
@@ -69,15 +71,12 @@ def code_table(frame: nw.DataFrame[Any], schema: TableSchema) -> np.ndarray:
 
 def code_column(series: nw.Series[Any], column: Column) -> np.ndarray:
     """(n,) float64 codes of one column; see `code_table`."""
-    dtype = series.dtype
-    is_time = isinstance(dtype, (nw.Datetime, nw.Date))
-    is_number = dtype.is_numeric() or isinstance(dtype, nw.Boolean)
-    is_empty = str(dtype) in ("Unknown", "Null") or bool(series.is_null().all())
-    if is_empty:
+    if bool(series.is_null().all()):
         return np.full(len(series), np.nan)
+    number, time = is_number(series), is_time(series)
     if column.kind in LEVELLED:
-        wants_text = isinstance(column.levels[0], str)
-        if is_time or wants_text == is_number:
+        numbered = number or _has_numbers(series)
+        if time or isinstance(column.levels[0], str) == numbered:
             _refuse(series, column)
         codes = codes_of(series, column.levels)
         if (codes == -1).any():
@@ -89,9 +88,14 @@ def code_column(series: nw.Series[Any], column: Column) -> np.ndarray:
             )
             codes[codes == -1] = np.nan
         return codes
-    if is_time != (column.kind == "datetime") or not (is_time or is_number or isinstance(dtype, nw.Object)):
+    if time != (column.kind == "datetime") or not (time or number):
         _refuse(series, column)
     return code_numbers(numbers_of(series), column)
+
+
+def _has_numbers(series: nw.Series[Any]) -> bool:
+    """Whether the levels of a categorical type are numbers."""
+    return isinstance(series.dtype, (nw.Categorical, nw.Enum)) and not isinstance(levels_of(series)[0], str)
 
 
 def code_numbers(values: np.ndarray, column: Column) -> np.ndarray:
@@ -153,8 +157,8 @@ def point_values(points: np.ndarray, column: Column) -> Any:
     """Values in their own units from points of one column, as `TableDistribution.points` gives them.
 
     Args:
-        points: (n,) means, or (n, C) probabilities of codes, of whose levels the likeliest is taken. Where the levels
-            of an ordinal column are numbers, its mean code stands between them, else it is the nearest.
+        points: (n,) means, or (n, C) probabilities of codes, of whose levels the likeliest is taken. Where an
+            ordinal column holds numbers, its mean code stands between its levels, else it is the nearest of them.
         column: says what they stand for.
     """
     if points.ndim == 2:
@@ -170,7 +174,7 @@ def point_values(points: np.ndarray, column: Column) -> Any:
         return column.warp.centre + column.warp.scale * means
     if column.kind == "count":
         return means
-    if isinstance(column.levels[0], str):
+    if isinstance(column.levels[0], str) or column.dtype.startswith(("Enum", "Categorical")):
         return level_values(np.round(means).astype(int).clip(0, len(column.levels) - 1), column)
     return np.interp(means, np.arange(len(column.levels)), np.array(column.levels, np.float64))
 
@@ -200,12 +204,30 @@ def code_given(given: Mapping[str, Any], schema: TableSchema) -> np.ndarray:
 
 
 def _number(value: Any, column: Column) -> float:
-    """A value as a number, a time in days since 1970."""
+    """A value as a number, a time in days since 1970; one without a zone is taken in that of its column."""
     try:
-        return np.datetime64(value, "us").astype(np.int64) / DAY if column.kind == "datetime" else float(value)
+        if column.kind != "datetime":
+            return float(value)
+        return float(np.datetime64(_in_utc(value, dtype_of(column.dtype)), "us").astype(np.int64)) / DAY
     except (TypeError, ValueError) as error:
         kind = "time" if column.kind == "datetime" else "number"
         raise DataError(f"Column {column.name!r} holds no value {value!r}: give a {kind}.") from error
+
+
+def _in_utc(value: Any, dtype: Any) -> Any:
+    """A date or time without its zone."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]").item()
+    if value is None or value != value:
+        raise ValueError("not a time")
+    if not isinstance(value, datetime):
+        return value
+    zone = getattr(dtype, "time_zone", None)
+    if value.tzinfo is None and zone is not None:
+        value = value.replace(tzinfo=ZoneInfo(zone))
+    return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
 
 
 def make_table(

@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 from scipy.optimize import minimize
 
-from vaekit.data.frames import codes_of, levels_of, missing_in, numbers_of
+from vaekit.data.frames import codes_of, is_number, is_time, levels_of, missing_in, numbers_of
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.schema import Column, TableSchema, Warp
 from vaekit.schema.table import ASIDE, KINDS, LEVELLED
@@ -47,14 +47,7 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
         DataError: no column can be used; a column holds infinity, values of several types, or others than asked for.
     """
     asked = dict(asked or {})
-    for name, kind in asked.items():
-        if name not in frame.columns:
-            raise OptionError(f"schema names a column {name!r} that is not there{did_you_mean(name, frame.columns)}.")
-        if isinstance(kind, str) and kind not in KINDS:
-            raise OptionError(
-                f"schema gives column {name!r} the kind {kind!r}, which is not one of {join(KINDS, 10)}"
-                f"{did_you_mean(kind, KINDS)}."
-            )
+    _check_asked(asked, frame.columns)
     if len(frame) == 0:
         raise DataError("The table has no rows.")
     columns = tuple(infer_column(frame[name], asked.get(name)) for name in frame.columns)
@@ -71,7 +64,7 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
     if constant:
         notes.append(f"columns with a single value: {join(constant, 20)}")
     if not schema.modelled:
-        if len(empty) == len(columns):
+        if columns and len(empty) == len(columns):
             raise DataError("Every cell of the table is missing.")
         raise DataError(f"The table has no column that can be used ({'; '.join(notes) or 'it has no columns'}).")
     pooled = [f"{column.name!r} ({column.pool})" for column in columns if column.pool]
@@ -80,19 +73,35 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
     return schema, notes
 
 
+def _check_asked(asked: Asked, columns: Sequence[str]) -> None:
+    """Raise OptionError unless the kinds are kinds of columns."""
+    for name, kind in asked.items():
+        if name not in columns:
+            raise OptionError(f"schema names a column {name!r} that is not there{did_you_mean(name, columns)}.")
+        if isinstance(kind, str):
+            if kind not in KINDS:
+                raise OptionError(
+                    f"schema gives column {name!r} the kind {kind!r}, which is not one of {join(KINDS, 10)}"
+                    f"{did_you_mean(kind, KINDS)}."
+                )
+        elif not isinstance(kind, (list, tuple)) or len(set(map(repr, kind))) != len(kind) or len(kind) < 2:
+            raise OptionError(
+                f"schema gives column {name!r} {kind!r}: give a kind, or a list of two levels at least, each once."
+            )
+
+
 def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = None) -> Column:
     """The column of one series; see `infer_schema`."""
     name, dtype = series.name, str(series.dtype)
     native = str(series.to_native().dtype) if series.implementation.is_pandas() else ""
     base = Column(name, "constant", dtype, native)
-    if isinstance(series.dtype, nw.Object):
-        _check_types(series)
-    elif not (series.dtype.is_numeric() or isinstance(series.dtype, (nw.Boolean, nw.Datetime, nw.Date, *_TEXT))):
-        if str(series.dtype) in ("Unknown", "Null"):  # the type of a column without values
+    if not (is_number(series) or is_time(series) or isinstance(series.dtype, (*_TEXT, nw.Object))):
+        if bool(series.is_null().all()):
             return base
+        known = native if dtype == "Unknown" and native else dtype
         raise DataTypeError(
-            f"Column {name!r} is of type {series.dtype}, which has no place in a table: numbers, true and false, text, "
-            "categories and times do; drop it or turn it into one of these."
+            f"Column {name!r} is of type {known}, which has no place in a table: "
+            "numbers, true and false, text, categories and times do; drop it or turn it into one of these."
         )
     missing = missing_in(series)
     n = int((~missing).sum())
@@ -113,35 +122,26 @@ def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = Non
 _TEXT = (nw.String, nw.Categorical, nw.Enum)
 
 
-def _is_time(series: nw.Series[Any]) -> bool:
-    return isinstance(series.dtype, (nw.Datetime, nw.Date))
-
-
 def _only_value(series: nw.Series[Any]) -> Any:
     """The value of a constant column; of a time, its days since 1970."""
-    if _is_time(series):
+    if is_time(series):
         different: list[Any] = np.unique(numbers_of(series)[~missing_in(series)]).tolist()
     else:
         levels = levels_of(series)
         different = [level for level, seen in zip(levels, _seen(series, levels), strict=True) if seen]
     if len(different) > 1:
-        raise DataError(f"Column {series.name!r} holds {len(different)} different values, so it is not constant.")
+        raise _other_number(series.name, len(different), "constant")
     return different[0]
+
+
+def _other_number(name: str, different: int, kind: str) -> DataError:
+    what = "a single value" if different == 1 else f"{different} different values"
+    return DataError(f"Column {name!r} holds {what}, so it is not {kind}.")
 
 
 def _seen(series: nw.Series[Any], levels: Sequence[Any]) -> np.ndarray:
     codes = codes_of(series, levels)
     return np.bincount(codes[codes >= 0].astype(int), minlength=len(levels)) > 0
-
-
-def _check_types(series: nw.Series[Any]) -> None:
-    """Raise DataTypeError where Python objects of several kinds stand in one column."""
-    kinds = sorted({type(value).__name__ for value in series.drop_nulls().unique().to_list()})
-    if len(kinds) > 1 or (kinds and kinds[0] not in ("bool", "int", "float", "str")):
-        raise DataTypeError(
-            f"Column {series.name!r} holds Python objects of type {' and '.join(kinds)}: give it one type "
-            "of numbers, text, categories or times."
-        )
 
 
 def _kind(series: nw.Series[Any], n: int) -> str:
@@ -150,13 +150,13 @@ def _kind(series: nw.Series[Any], n: int) -> str:
         return "ordinal" if _seen(series, levels_of(series)).sum() > 2 else "binary"
     if isinstance(series.dtype, nw.Boolean):
         return "binary" if _seen(series, (False, True)).all() else "constant"
-    if _is_time(series) or series.dtype.is_numeric():
+    if is_time(series) or is_number(series):
         values = numbers_of(series)
         values = values[~np.isnan(values)]
         different = np.unique(values)
         if len(different) == 1:
             return "constant"
-        if _is_time(series):
+        if is_time(series):
             return "datetime"
         if len(different) == 2:
             return "binary"
@@ -179,17 +179,22 @@ def _skewness(values: np.ndarray) -> float:
 
 
 def _levelled(base: Column, series: nw.Series[Any], kind: Any, given: tuple[Any, ...] | None) -> Column:
+    if is_time(series):
+        raise DataError(f"Column {base.name!r} holds times, so it cannot be {kind}.")
     levels = levels_of(series) if given is None else given
+    if len({isinstance(level, str) for level in levels}) > 1 or not isinstance(levels[0], (str, int, float)):
+        raise DataTypeError(f"Column {base.name!r} has levels {join(levels)}: make them all text, or all numbers.")
     codes = codes_of(series, levels)
     if (codes == -1).any():
-        row = int((codes == -1).argmax())
-        raise DataError(f"Column {base.name!r} holds {series[row]!r}, which is not one of its levels {join(levels)}.")
+        value = series[int((codes == -1).argmax())]
+        value = value.item() if isinstance(value, np.generic) else value
+        raise DataError(f"Column {base.name!r} holds {value!r}, which is not one of its levels {join(levels)}.")
     counts = np.bincount(codes[~np.isnan(codes)].astype(int), minlength=len(levels)).astype(float)
     if kind == "binary" and len(levels) > 2:
         levels = tuple(level for level, count in zip(levels, counts, strict=True) if count)
         counts = counts[counts > 0]
-    if kind == "binary" and len(levels) != 2:
-        raise DataError(f"Column {base.name!r} holds {len(levels)} different values, so it is not binary.")
+    if len(levels) < 2 or (kind == "binary" and len(levels) > 2):
+        raise _other_number(base.name, len(levels), kind)
     pool = 0
     if kind == "categorical" and len(levels) > MOST_LEVELS:
         order = np.argsort(-counts, kind="stable")
@@ -201,10 +206,10 @@ def _levelled(base: Column, series: nw.Series[Any], kind: Any, given: tuple[Any,
 
 def _numeric(base: Column, series: nw.Series[Any], kind: Any) -> Column:
     name = base.name
-    if not (series.dtype.is_numeric() or isinstance(series.dtype, nw.Boolean) or _is_time(series)):
+    if not (is_number(series) or is_time(series)):
         raise DataError(f"Column {name!r} of type {series.dtype} holds no numbers, so it cannot be {kind}.")
-    if _is_time(series) != (kind == "datetime"):
-        what = "times" if _is_time(series) else "no times"
+    if is_time(series) != (kind == "datetime"):
+        what = "times" if is_time(series) else "no times"
         raise DataError(f"Column {name!r} holds {what}, so it cannot be {kind}.")
     values = numbers_of(series)
     values = values[~np.isnan(values)]
@@ -214,6 +219,8 @@ def _numeric(base: Column, series: nw.Series[Any], kind: Any) -> Column:
         raise DataError(f"Column {name!r} holds {values.min():g}, so it cannot be {kind}.")
     if kind == "count" and ((values != np.round(values)).any() or values.max() > _LARGEST_COUNT):
         raise DataError(f"Column {name!r} holds other values than whole numbers up to 2**24, so it cannot be a count.")
+    if kind == "positive" and values.max() == 0:
+        raise DataError(f"Column {name!r} holds no number above 0, so it cannot be positive.")
     zeros = float((values == 0).mean()) if kind == "positive" else 0.0
     if zeros:
         values = values[values > 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -60,6 +61,28 @@ def _check_names(names: list[str]) -> None:
         raise DataError(f"Two columns are named {join(twice)}: give each its own name.")
 
 
+def is_time(series: nw.Series[Any]) -> bool:
+    """Whether a column holds dates or times of a day."""
+    return isinstance(series.dtype, (nw.Datetime, nw.Date))
+
+
+def is_number(series: nw.Series[Any]) -> bool:
+    """Whether a column holds numbers, or true and false, be it as Python objects.
+
+    Raises:
+        DataTypeError: Python objects of other or several types stand in the column.
+    """
+    if not isinstance(series.dtype, nw.Object):
+        return series.dtype.is_numeric() or isinstance(series.dtype, nw.Boolean)
+    kinds = {type(value).__name__ for value in series.drop_nulls().to_list()}
+    if not (kinds <= {"int", "float"} or kinds in ({"bool"}, {"str"})):
+        raise DataTypeError(
+            f"Column {series.name!r} holds Python objects of type {' and '.join(sorted(kinds))}: give it one type "
+            "of numbers, text, categories or times."
+        )
+    return kinds != {"str"}
+
+
 def numbers_of(series: nw.Series[Any]) -> np.ndarray:
     """(n,) float64 with NaN for what is missing: of numbers, true and false, or times, in days since 1970."""
     dtype = series.dtype
@@ -93,16 +116,20 @@ def codes_of(series: nw.Series[Any], levels: Sequence[Any]) -> np.ndarray:
         place = {level: i for i, level in enumerate(levels)}
         each = np.array([place.get(level, -1) for level in native.cat.categories.tolist()] + [-1], np.float64)
         codes = each[native.cat.codes.to_numpy()]
-    elif series.dtype.is_numeric() or isinstance(series.dtype, nw.Boolean):
-        known = np.array([float(level) for level in levels])
+    elif is_number(series):
+        known = np.array([np.nan if isinstance(level, str) else float(level) for level in levels])
         order = np.argsort(known)
         values = numbers_of(series)
         spot = np.searchsorted(known[order], values).clip(0, len(known) - 1)
         codes = np.where(known[order][spot] == values, order[spot], -1).astype(np.float64)
     else:
         text = series.cast(nw.String) if isinstance(series.dtype, (nw.Categorical, nw.Enum)) else series
-        found = text.replace_strict(list(levels), list(range(len(levels))), default=-1, return_dtype=nw.Float64)
-        codes = np.array(found.to_numpy(), dtype=np.float64)
+        places = [i for i, level in enumerate(levels) if isinstance(level, str)]
+        codes = np.full(len(series), -1.0)
+        if places:
+            known = [levels[i] for i in places]
+            found = text.replace_strict(known, places, default=-1, return_dtype=nw.Float64)
+            codes = np.array(found.to_numpy(), dtype=np.float64)
     codes[missing] = np.nan
     return codes
 
@@ -134,7 +161,8 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
     """
     dtype = dtype_of(column.dtype)
     if isinstance(dtype, (nw.Datetime, nw.Date)):
-        stamps = np.round(np.asarray(values, np.float64) * DAY).astype(np.int64)
+        step = {"ms": 1_000, "s": 1_000_000}.get(getattr(dtype, "time_unit", "us"), 1)  # microseconds
+        stamps = np.round(np.asarray(values, np.float64) * (DAY / step)).astype(np.int64) * step
         made = nw.new_series(column.name, stamps, nw.Int64, backend=backend).cast(nw.Datetime("us"))
         if isinstance(dtype, nw.Date):
             return made.dt.date()
@@ -145,6 +173,10 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
         return nw.from_native(_pandas(column, values), series_only=True)
     if isinstance(values, np.ndarray) and (dtype.is_integer() or isinstance(dtype, nw.Boolean)):
         values = _whole(values, dtype)
+    if isinstance(dtype, nw.Unknown):  # of a column without values
+        return nw.new_series(column.name, values, backend=backend)
+    if isinstance(dtype, nw.Decimal):
+        return nw.new_series(column.name, values, nw.Float64, backend=backend).cast(dtype)
     return nw.new_series(column.name, values, dtype, backend=backend)
 
 
@@ -153,10 +185,13 @@ def _pandas(column: Column, values: Any) -> Any:
 
     if column.native == "category":
         ordered = column.dtype.startswith("Enum")
-        return pd.Series(pd.Categorical(values, categories=list(column.levels), ordered=ordered), name=column.name)
+        listed = _listed(column.dtype) if ordered else sorted(column.levels) if column.pool else list(column.levels)
+        return pd.Series(pd.Categorical(values, categories=listed, ordered=ordered), name=column.name)
     dtype = dtype_of(column.dtype)
-    if isinstance(values, np.ndarray) and dtype.is_integer():
+    if isinstance(values, np.ndarray) and (dtype.is_integer() or isinstance(dtype, nw.Boolean)):
         values = _whole(values, dtype)
+    elif isinstance(values, np.ndarray) and column.native == "object" and column.levels:
+        values = [type(column.levels[0])(value) for value in values]
     return pd.Series(values, name=column.name, dtype=column.native)
 
 
@@ -176,9 +211,16 @@ def dtype_of(name: str) -> Any:
         zone = re.search(r"time_zone='([^']+)'", name)
         return nw.Datetime(unit.group(1) if unit else "us", zone.group(1) if zone else None)  # type: ignore[arg-type]
     if name.startswith("Enum"):
-        return nw.Categorical()
+        return nw.Enum([str(level) for level in _listed(name)])
+    if name.startswith("Decimal"):
+        return nw.Decimal(*map(int, re.findall(r"\d+", name)))
     kind = getattr(nw, name, None)
     return nw.String() if kind is None else kind()
+
+
+def _listed(name: str) -> list[Any]:
+    """The categories in the name of an ordered type."""
+    return ast.literal_eval(name.removeprefix("Enum(categories=").removesuffix(")"))
 
 
 def finish(frame: nw.DataFrame[Any], container: str) -> Any:

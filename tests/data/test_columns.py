@@ -1,0 +1,409 @@
+"""What kind of values a column holds: every rule, every override, and one plain sentence for what cannot be."""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import scipy.stats
+
+from vaekit.data.columns import MOST_LEVELS, fit_warp, infer_schema
+from vaekit.data.frames import as_frame
+from vaekit.errors import DataError, DataTypeError, OptionError
+from vaekit.schema import Column, TableSchema
+
+N = 60
+RNG = np.random.default_rng(0)
+DAYS = [datetime.datetime(2020, 1, 1) + datetime.timedelta(days=i % 9) for i in range(N)]
+COUNTS = RNG.poisson(3, N).tolist()
+
+
+def cycle(*values):
+    return (list(values) * N)[:N]
+
+
+def infer(values, asked=None, make=pl.DataFrame) -> tuple[Column, list[str]]:
+    table = make({"x": values, "other": np.arange(len(values)) * 0.5 - 1})
+    schema, notes = infer_schema(*as_frame(table), {} if asked is None else {"x": asked})
+    return schema.all_columns[0], notes
+
+
+def said(error, *args, **options) -> str:
+    with pytest.raises(error) as caught:
+        infer(*args, **options)
+    return str(caught.value)
+
+
+# -- the rules ---------------------------------------------------------------------------------------------------------
+
+RULES = [
+    ("no value", [None] * N, "constant"),
+    ("one number", [3.5] * N, "constant"),
+    ("one text", cycle("a", None), "constant"),
+    ("one truth", [True] * N, "constant"),
+    ("one time", [DAYS[0]] * N, "constant"),
+    ("true and false", cycle(True, False, None), "binary"),
+    ("two whole numbers", cycle(1, 2), "binary"),
+    ("two numbers", cycle(0.5, -1.5), "binary"),
+    ("two texts", cycle("yes", "no", None), "binary"),
+    ("three texts", cycle("a", "b", "c", None), "categorical"),
+    ("texts that are few", [f"t{i}" for i in range(20)], "categorical"),
+    ("texts of which none comes twice", [f"t{i}" for i in range(N)], "identifier"),
+    ("texts of which most come once", [f"t{i % 40}" for i in range(N)], "text"),
+    ("texts of which each comes twice", [f"t{i % 30}" for i in range(N)], "categorical"),
+    ("times", DAYS, "datetime"),
+    ("running whole numbers", list(range(7, 7 + N)), "identifier"),
+    ("running whole numbers, shuffled", RNG.permutation(N).tolist(), "identifier"),
+    ("running whole numbers, one missing", [None, *range(1, N)], "identifier"),
+    ("a few running whole numbers", list(range(10)), "count"),
+    ("whole numbers with gaps", [2 * i for i in range(N)], "count"),
+    ("whole numbers from 0", COUNTS, "count"),
+    ("whole numbers as real ones", [float(v) for v in COUNTS], "count"),
+    ("whole numbers below 0", [v - 2 for v in COUNTS], "real"),
+    ("whole numbers that float32 does not hold", [2**25 + 7 * v for v in COUNTS], "real"),
+    ("numbers", RNG.normal(size=N).tolist(), "real"),
+    ("skewed numbers above 0", RNG.lognormal(size=N).tolist(), "positive"),
+    ("skewed numbers on both sides of 0", (RNG.lognormal(size=N) - 0.5).tolist(), "real"),
+    ("numbers above 0 that are not skewed", RNG.uniform(1.2, 2.1, N).tolist(), "real"),
+    ("numbers and zeros", cycle(0.0, 1.5, 2.5), "positive"),
+]
+
+
+@pytest.mark.parametrize(("values", "kind"), [rule[1:] for rule in RULES], ids=[rule[0] for rule in RULES])
+def test_rules(values, kind):
+    assert infer(values)[0].kind == kind
+    assert infer(values, make=pa.table)[0].kind == kind
+    assert infer(values, make=pd.DataFrame)[0].kind == kind
+
+
+@pytest.mark.parametrize(
+    ("series", "kind", "levels"),
+    [
+        (pd.Series(cycle(1, 2, None, 5), dtype="Int64"), "count", ()),
+        (pd.Series(cycle(True, None, False), dtype="boolean"), "binary", (False, True)),
+        (pd.Series(cycle(True, None, False), dtype=object), "binary", (False, True)),
+        (pd.Series(cycle(1, 4.0, None, 3), dtype=object), "count", ()),
+        (pd.Series(cycle("a", "b", "c", None), dtype=object), "categorical", ("a", "b", "c")),
+        (pd.Series(pd.Categorical(cycle("a", "b", "c"), categories=list("cbaz"))), "categorical", ("c", "b", "a", "z")),
+        (
+            pd.Series(pd.Categorical(cycle("a", "b", "c"), categories=list("cbaz"), ordered=True)),
+            "ordinal",
+            ("c", "b", "a", "z"),
+        ),
+        (pd.Series(pd.Categorical(cycle("a", "b"), categories=list("cba"), ordered=True)), "binary", ("b", "a")),
+        (pd.Series(pd.Categorical(cycle(1, 2, 3), categories=[3, 1, 2], ordered=True)), "ordinal", (3, 1, 2)),
+        (pd.Series(cycle("x", "y", None, "z"), dtype="string"), "categorical", ("x", "y", "z")),
+        (pd.Series(cycle("a"), dtype="category"), "constant", ("a",)),
+        (pd.Series(cycle(1, None, 4, 3), dtype="int64[pyarrow]"), "count", ()),
+        (pd.Series(pd.date_range("2020", periods=N, tz="Europe/Berlin")), "datetime", ()),
+    ],
+    ids=lambda value: str(value.dtype) if isinstance(value, pd.Series) else "",
+)
+def test_types_of_pandas(series, kind, levels):
+    column, _ = infer(series, make=pd.DataFrame)
+    assert (column.kind, column.levels) == (kind, levels)
+    assert column.native == str(series.dtype)
+
+
+@pytest.mark.parametrize(
+    ("series", "kind", "levels"),
+    [
+        (pl.Series(cycle("a", "b", "c"), dtype=pl.Enum(["c", "b", "a", "z"])), "ordinal", ("c", "b", "a", "z")),
+        (pl.Series(cycle("b", "c", "a"), dtype=pl.Categorical), "categorical", ("a", "b", "c")),
+        (pl.Series(cycle(1, 2, 7), dtype=pl.UInt8), "count", ()),
+        (pl.Series(cycle("1.50", "2.25", "-3.10")).cast(pl.Decimal(10, 2)), "real", ()),
+        (pl.Series(cycle(float("nan"), 1.5, -2.0, 0.1, None)), "real", ()),
+        (pl.Series([day.date() for day in DAYS]), "datetime", ()),
+    ],
+    ids=lambda value: str(value.dtype) if isinstance(value, pl.Series) else "",
+)
+def test_types_of_polars(series, kind, levels):
+    column, _ = infer(series)
+    assert (column.kind, column.levels) == (kind, levels)
+
+
+def test_an_array_has_numbered_columns():
+    X = np.column_stack([RNG.normal(size=N), COUNTS, np.arange(N) % 2])
+    schema, _ = infer_schema(*as_frame(X))
+    assert [(column.name, column.kind) for column in schema.all_columns] == [
+        ("x0", "real"),
+        ("x1", "count"),
+        ("x2", "binary"),
+    ]
+    assert schema.container == "numpy"
+
+
+def test_notes_name_what_is_left_out():
+    table = pl.DataFrame(
+        {
+            "id": [f"t{i}" for i in range(N)],
+            "row": range(N),
+            "note": [f"t{i % 40}" for i in range(N)],
+            "gone": [None] * N,
+        }
+        | {"one": [1] * N, "x": RNG.normal(size=N)}
+    )
+    schema, notes = infer_schema(*as_frame(table))
+    assert [column.name for column in schema.modelled] == ["x"]
+    assert notes == [
+        "columns set aside as identifiers: 'id', 'row'",
+        "columns set aside as free text: 'note'",
+        "columns without any value: 'gone'",
+        "columns with a single value: 'one'",
+    ]
+
+
+# -- what is learned ---------------------------------------------------------------------------------------------------
+
+
+def test_shares_are_frequencies_smoothed_by_half_a_row():
+    column, _ = infer(cycle("a", "a", "b", "c", None))
+    np.testing.assert_allclose(column.shares, np.array([24.5, 12.5, 12.5]) / 49.5)
+
+
+def test_rare_levels_share_a_code():
+    values = [f"t{i}" for i in range(100) for _ in range(120 - i)]
+    column, notes = infer(values)
+    assert column.levels == tuple(f"t{i}" for i in range(100))
+    assert (column.codes, column.pool) == (MOST_LEVELS, 100 - MOST_LEVELS + 1)
+    assert notes == ["rare levels that share one code: 'x' (37)"]
+    assert sum(column.shares) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("step", "seconds"), [("D", 86400), ("h", 3600), ("min", 60), ("s", 1), ("ms", 1e-3), ("us", 1e-6)]
+)
+def test_steps_of_times(step, seconds):
+    times = pd.Series(pd.date_range("2020", periods=N, freq=step)).sample(frac=1, random_state=0)
+    assert infer(times, make=pd.DataFrame)[0].step == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(("places", "kept"), [(0, 0), (1, 1), (3, 3), (6, 6), (9, None)])
+def test_decimal_places(places, kept):
+    values = (RNG.normal(size=N) * 3).round(places)
+    assert infer(values.tolist(), "real")[0].decimals == kept
+
+
+def test_zeros_of_a_positive_column_are_counted_and_left_out_of_its_warp():
+    numbers = RNG.lognormal(1, 0.5, 300).tolist()
+    column, alone = infer([0.0] * 100 + numbers)[0], infer(numbers, "positive")[0]
+    assert (column.kind, column.zeros, column.low) == ("positive", 0.25, 0.0)
+    assert column.warp == alone.warp and alone.zeros == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        scipy.stats.norm(40, 7).rvs(2000, random_state=0),
+        scipy.stats.t(4).rvs(2000, random_state=0),
+        scipy.stats.gamma(3).rvs(2000, random_state=0),
+        -scipy.stats.gumbel_r(5, 2).rvs(2000, random_state=0),
+    ],
+    ids=["normal", "heavy tails", "skewed to the right", "skewed to the left"],
+)
+def test_a_warp_makes_values_about_normal(values):
+    warp = fit_warp(values)
+    sinh_of = np.arcsinh((values - warp.centre) / warp.scale)
+    t = (np.sinh(warp.tail * sinh_of - warp.skew) - warp.mean) / warp.spread
+    assert (t.mean(), t.std()) == pytest.approx((0, 1), abs=1e-6)
+    assert abs(scipy.stats.skew(t)) < 0.25 and abs(scipy.stats.kurtosis(t)) < 0.5
+
+
+def test_a_warp_keeps_a_normal_column_as_it_is():
+    warp = fit_warp(scipy.stats.norm(40, 7).rvs(20_000, random_state=0))
+    assert (warp.skew, warp.tail) == pytest.approx((0, 1), abs=0.05)
+
+
+def test_a_schema_survives_json():
+    import json
+
+    table = pd.DataFrame(
+        {"a": cycle("x", "y", "z"), "n": COUNTS, "t": DAYS, "p": RNG.lognormal(size=N), "b": cycle(True, False)}
+    )
+    schema, _ = infer_schema(*as_frame(table))
+    assert TableSchema.from_json(json.loads(json.dumps(schema.to_json()))) == schema
+
+
+# -- what the user says ------------------------------------------------------------------------------------------------
+
+OVERRIDES = [
+    (COUNTS, "real"),
+    (COUNTS, "positive"),
+    (COUNTS, "ordinal"),
+    (COUNTS, "categorical"),
+    (COUNTS, "text"),
+    (COUNTS, "identifier"),
+    (list(range(N)), "count"),
+    (list(range(N)), "real"),
+    (cycle(0, 1), "count"),
+    (cycle(0, 1), "ordinal"),
+    (cycle("a", "b", "c"), "ordinal"),
+    ([f"t{i % 40}" for i in range(N)], "categorical"),
+    (RNG.uniform(1, 2, N).tolist(), "positive"),
+    ([3.5] * N, "constant"),
+    ([3.5] * N, "real"),
+    (DAYS, "identifier"),
+    ([DAYS[0]] * N, "datetime"),
+]
+
+
+@pytest.mark.parametrize(("values", "kind"), OVERRIDES)
+def test_overrides(values, kind):
+    assert infer(values, kind)[0].kind == kind
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, pd.DataFrame, pa.table])
+def test_the_levels_of_an_ordinal_column(make):
+    column, _ = infer(cycle("low", "high", None), ["low", "mid", "high"], make=make)
+    assert (column.kind, column.levels) == ("ordinal", ("low", "mid", "high"))
+    np.testing.assert_allclose(column.shares, np.array([20.5, 0.5, 20.5]) / 41.5)
+    assert infer(cycle(1, 2, 5), (5, 2, 1), make=make)[0].levels == (5, 2, 1)
+
+
+IMPOSSIBLE = [
+    (OptionError, COUNTS, "cuont", "schema gives column 'x' the kind 'cuont', which is not one of 'real', 'positive', 'count', 'binary', 'ordinal', 'categorical', 'datetime', 'constant', 'text', 'identifier' (did you mean 'count'?)."),
+    (OptionError, COUNTS, 5, "schema gives column 'x' 5: give a kind, or a list of two levels at least, each once."),
+    (OptionError, COUNTS, [], "schema gives column 'x' []: give a kind, or a list of two levels at least, each once."),
+    (OptionError, COUNTS, ["a", "b", "a"], "schema gives column 'x' ['a', 'b', 'a']: give a kind, or a list of two levels at least, each once."),
+    (DataError, [1.5, -2.0, 3.0], "positive", "Column 'x' holds -2, so it cannot be positive."),
+    (DataError, [0.0, 0.0], "positive", "Column 'x' holds no number above 0, so it cannot be positive."),
+    (DataError, [1, -2, 3], "count", "Column 'x' holds -2, so it cannot be count."),
+    (DataError, [1.5, 2.0], "count", "Column 'x' holds other values than whole numbers up to 2**24, so it cannot be a count."),
+    (DataError, [2**24 + 2, 1], "count", "Column 'x' holds other values than whole numbers up to 2**24, so it cannot be a count."),
+    (DataError, [1, 2, 3], "binary", "Column 'x' holds 3 different values, so it is not binary."),
+    (DataError, [2, 2], "binary", "Column 'x' holds a single value, so it is not binary."),
+    (DataError, [2, 2], "ordinal", "Column 'x' holds a single value, so it is not ordinal."),
+    (DataError, ["a"], "categorical", "Column 'x' holds a single value, so it is not categorical."),
+    (DataError, [1, 2, 3], "constant", "Column 'x' holds 3 different values, so it is not constant."),
+    (DataError, DAYS[:3], "constant", "Column 'x' holds 3 different values, so it is not constant."),
+    (DataError, [1, 2, 3], "datetime", "Column 'x' holds no times, so it cannot be datetime."),
+    (DataError, DAYS, "real", "Column 'x' holds times, so it cannot be real."),
+    (DataError, DAYS, "categorical", "Column 'x' holds times, so it cannot be categorical."),
+    (DataError, DAYS, ["a", "b"], "Column 'x' holds times, so it cannot be ordinal."),
+    (DataError, ["a", "b"], "real", "Column 'x' of type String holds no numbers, so it cannot be real."),
+    (DataError, ["a", "b"], "datetime", "Column 'x' of type String holds no numbers, so it cannot be datetime."),
+    (DataError, ["a", "b"], ["a", "c"], "Column 'x' holds 'b', which is not one of its levels 'a', 'c'."),
+    (DataError, ["a", "b"], [0, 1], "Column 'x' holds 'a', which is not one of its levels 0, 1."),
+    (DataError, [1, 2, 4], [1, 2, 3], "Column 'x' holds 4, which is not one of its levels 1, 2, 3."),
+    (DataError, [1, 2, 4], ["a", "b"], "Column 'x' holds 1, which is not one of its levels 'a', 'b'."),
+    (DataTypeError, ["a", "b"], ["a", 1], "Column 'x' has levels 'a', 1: make them all text, or all numbers."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "values", "asked", "message"), IMPOSSIBLE, ids=[f"{case[2]}" for case in IMPOSSIBLE])
+@pytest.mark.parametrize("make", [pl.DataFrame, pd.DataFrame, pa.table])
+def test_overrides_that_cannot_be(error, values, asked, message, make):
+    assert said(error, values, asked, make=make) == message
+
+
+def test_a_column_that_is_not_there():
+    with pytest.raises(OptionError) as caught:
+        infer_schema(*as_frame(pd.DataFrame({"age": [1, 2], "height": [1.5, 2.5]})), {"agee": "real"})
+    assert str(caught.value) == "schema names a column 'agee' that is not there (did you mean 'age'?)."
+
+
+# -- tables that cannot be used ----------------------------------------------------------------------------------------
+
+NO_PLACE = "numbers, true and false, text, categories and times do; drop it or turn it into one of these."
+
+
+def refused(error, table) -> str:
+    with pytest.raises(error) as caught:
+        infer_schema(*as_frame(table))
+    return str(caught.value)
+
+
+def test_tables_without_anything_to_learn_from():
+    assert refused(DataError, pd.DataFrame({"a": []})) == "The table has no rows."
+    assert (
+        refused(DataError, pd.DataFrame(index=range(4)))
+        == "The table has no column that can be used (it has no columns)."
+    )
+    assert (
+        refused(DataError, pl.DataFrame({"a": [None] * 4, "b": [float("nan")] * 4}))
+        == "Every cell of the table is missing."
+    )
+    table = pl.DataFrame({"a": [None] * N, "b": [f"t{i}" for i in range(N)], "c": [2] * N})
+    assert refused(DataError, table) == (
+        "The table has no column that can be used (columns set aside as identifiers: 'b'; columns without any value: 'a'; "
+        "columns with a single value: 'c')."
+    )
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinity(value):
+    assert refused(DataError, pd.DataFrame({"x": [1.5, value, -2.5]})) == (
+        "Column 'x' holds infinity: replace it, or make it missing."
+    )
+
+
+def test_names_of_columns():
+    twice = "Two columns are named 'a': give each its own name."
+    assert refused(DataError, pd.DataFrame([[1, 2]], columns=["a", "a"])) == twice
+    assert refused(DataError, pa.table([[1], [2]], names=["a", "a"])) == twice
+    assert (
+        refused(DataError, pd.DataFrame([[1, 2]]))
+        == "Names of columns must be text, but 0, 1 are not: rename them first."
+    )
+    assert refused(DataError, pd.DataFrame([[1, 2]], columns=["a", 3])) == (
+        "Names of columns must be text, but 3 is not: rename them first."
+    )
+
+
+@pytest.mark.parametrize(
+    "table", [{"a": [1]}, pd.Series([1]), "table.csv", None], ids=["dict", "Series", "str", "NoneType"]
+)
+def test_what_is_no_table(table, request):
+    assert refused(DataTypeError, table) == (
+        f"A table is a pandas or polars DataFrame, a pyarrow Table or an (n, D) array, not a {type(table).__name__}."
+    )
+
+
+@pytest.mark.parametrize("array", [np.ones(3), np.ones((2, 2, 2)), np.array([["a", "b"]]), np.ones((2, 2)) * 1j])
+def test_arrays_that_are_no_table(array):
+    assert (
+        refused(DataTypeError, array)
+        == f"An array of shape {array.shape} and type {array.dtype} is no table of numbers."
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds"),
+    [
+        ([1, "a", 2.5], "float and int and str"),
+        ([True, "a"], "bool and str"),
+        ([[1], [2]], "list"),
+        ([datetime.date(2020, 1, 1)] * 3, "date"),
+        ([b"a", b"b", b"c"], "bytes"),
+    ],
+)
+def test_python_objects(values, kinds):
+    assert refused(DataTypeError, pd.DataFrame({"x": pd.Series(values, dtype=object)})) == (
+        f"Column 'x' holds Python objects of type {kinds}: give it one type of numbers, text, categories or times."
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "dtype"),
+    [
+        (pl.DataFrame({"x": [[1, 2], [3]]}), "List(Int64)"),
+        (pl.DataFrame({"x": [datetime.timedelta(1), None]}), "Duration(time_unit='us')"),
+        (pl.DataFrame({"x": [datetime.time(3), None]}), "Time"),
+        (pl.DataFrame({"x": [b"a", b"b"]}), "Binary"),
+        (pd.DataFrame({"x": pd.Series([1j, 2j])}), "complex128"),
+        (pd.DataFrame({"x": pd.period_range("2020", periods=3, freq="M")}), "period[M]"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_types_that_have_no_place(table, dtype):
+    assert refused(DataTypeError, table) == f"Column 'x' is of type {dtype}, which has no place in a table: {NO_PLACE}"
+
+
+def test_categories_of_times():
+    times = pd.Categorical(list(pd.date_range("2020", periods=3)) * 2)
+    assert refused(DataTypeError, pd.DataFrame({"x": times})) == (
+        "Column 'x' has levels Timestamp('2020-01-01 00:00:00'), Timestamp('2020-01-02 00:00:00'), "
+        "Timestamp('2020-01-03 00:00:00'): make them all text, or all numbers."
+    )
