@@ -80,7 +80,7 @@ def code_column(series: nw.Series[Any], column: Column) -> np.ndarray:
             _refuse(series, column)
         codes = codes_of(series, column.levels)
         if (codes == -1).any():
-            unseen = series.filter((codes == -1).tolist()).unique().to_list()
+            unseen = series.filter((codes == -1).tolist()).unique(maintain_order=True).to_list()
             warnings.warn(
                 f"Column {column.name!r} holds {join(unseen, 3)}, which the fit has not seen: such "
                 "cells count as missing.",
@@ -207,7 +207,10 @@ def _number(value: Any, column: Column) -> float:
     """A value as a number, a time in days since 1970; one without a zone is taken in that of its column."""
     try:
         if column.kind != "datetime":
-            return float(value)
+            number = float(value)
+            if number != number:
+                raise ValueError("not a number")
+            return number
         return float(np.datetime64(_in_utc(value, dtype_of(column.dtype)), "us").astype(np.int64)) / DAY
     except (TypeError, ValueError) as error:
         kind = "time" if column.kind == "datetime" else "number"
