@@ -153,7 +153,7 @@ def test_wrong_input_is_one_sentence_and_loses_nothing(run, tmp_path, capsys):
         "latent_dim=0 must be a whole number of at least 1."
     )
     assert complaint(capsys, "fit", table, "-o", new, "--model", "vea") == (
-        "model='vea' is not one of 'autoencoder', 'gae', 'pixelcnn', 'vae', 'vgae' (did you mean 'vae'?)."
+        "model='vea' is not one of 'autoencoder', 'gae', 'pixelcnn', 'tabular', 'vae', 'vgae' (did you mean 'vae'?)."
     )
     assert complaint(capsys, "fit", "digit", "-o", new) == (
         "There is neither a data set nor a file named 'digit' (did you mean 'digits'?)."
@@ -171,10 +171,11 @@ def test_wrong_input_is_one_sentence_and_loses_nothing(run, tmp_path, capsys):
     )
     holes = tmp_path / "holes.csv"
     holes.write_text("a,b\n" + "1.5,2\n" * 20 + "2.5,\n" + "3.5,1\n" * 20)
-    assert "NaN in column 'b'" in complaint(capsys, "fit", holes, "-o", run, "--overwrite", "--seed", 1)
+    vae = ["-o", run, "--overwrite", "--model", "vae"]
+    assert "NaN in column 'b'" in complaint(capsys, "fit", holes, *vae, "--seed", 1)
     words = tmp_path / "words.csv"
     words.write_text("a,b\n" + "1,x\n" * 30)
-    assert "Column 'b' holds text" in complaint(capsys, "fit", words, "-o", run, "--overwrite")
+    assert "Column 'b' holds text" in complaint(capsys, "fit", words, *vae)
     three = tmp_path / "three.csv"
     three.write_text("a,b,d\n" + "1,2,3\n" * 5)
     assert "feature names" in complaint(capsys, "evaluate", run, three)

@@ -132,7 +132,7 @@ def test_parquet(tmp_path: Path) -> None:
     path.write_bytes(whole[:4] + bytes(len(whole) - 12) + whole[-8:])
     assert refused(path) == "PATH is damaged: its columns cannot be read."
     pl.DataFrame({"a": [[1, 2]]}).write_parquet(path)
-    message = "PATH has a column 'a' of type List(Int64): only numbers, true/false and text fit."
+    message = "PATH has a column 'a' of type List(Int64): only numbers, true/false, text and dates fit."
     assert refused(path, error=DataTypeError) == message
     frame.head(0).write_parquet(path)
     assert refused(path) == "PATH has no rows."

@@ -6,6 +6,9 @@ Importing it is cheap; each verb imports what it needs when it runs.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,7 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return app(arguments or ["--help"], standalone_mode=False) or 0
+        with plain_warnings():
+            return app(arguments or ["--help"], standalone_mode=False) or 0
     except typer.TyperException as error:
         _complain(error.format_message())
         return 2
@@ -34,6 +38,25 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Show what the user is warned of as a sentence, once each; leave warnings meant for programmers as they are."""
+    import warnings
+
+    usual, said = warnings.showwarning, set()
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+        if category is not UserWarning:
+            usual(message, category, *rest)
+        elif str(message) not in said:
+            said.add(str(message))
+            _complain(str(message))
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _complain(sentence: str) -> None:

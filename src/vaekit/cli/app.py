@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Variational autoencoders for arrays, images and graphs: fit, evaluate, sample, encode, links.",
+    help="Variational autoencoders for arrays, images, tables and graphs: fit, evaluate, sample, encode, impute.",
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -52,7 +52,8 @@ def fit(
     model: Annotated[
         str | None,
         typer.Option(
-            help="vae, autoencoder or, of images, pixelcnn; of a graph vgae or gae.", show_default="vae, or vgae"
+            help="vae, autoencoder or, of images, pixelcnn; of a table tabular; of a graph vgae or gae.",
+            show_default="vae, tabular or vgae",
         ),
     ] = None,
     kind: Kind = None,
@@ -131,13 +132,19 @@ def sample(
     prior: Annotated[
         str, typer.Option(help="model; or fitted: codes from a mixture fitted to those of the RUN's training rows.")
     ] = "model",
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE", help="Of a tabular model: a value that every row gets; may be given again."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     device: Device = "auto",
 ) -> None:
     """Draw new rows from the model, or a new graph (.csv .tsv .txt .graphml .npz)."""
     from vaekit.cli.verbs import sample_run
 
-    sample_run(run, output, n=n, prior=prior, seed=seed, device=device)
+    sample_run(run, output, n=n, prior=prior, given=given or [], seed=seed, device=device)
 
 
 @app.command(epilog="Example:  vaekit encode RUN digits -o codes.csv")
@@ -162,13 +169,36 @@ def score(
     data: Data,
     output: Out,
     samples: Annotated[int, typer.Option(min=1, help="Importance samples of each row.")] = 100,
+    cells: Annotated[
+        bool, typer.Option("--cells", help="Of a tabular model: each cell given the others of its row instead.")
+    ] = False,
     kind: Kind = None,
     device: Device = "auto",
 ) -> None:
-    """Write log p(x) and the ELBO of each row of DATA, in nats."""
+    """Write log p(x) and the ELBO of each row of DATA, in nats; or log p of each cell."""
     from vaekit.cli.verbs import score_data
 
-    score_data(run, data, output, samples=samples, kind=kind, device=device)
+    score_data(run, data, output, samples=samples, cells=cells, kind=kind, device=device)
+
+
+@app.command(epilog="Example:  vaekit impute RUN table.csv -o filled.csv")
+def impute(
+    run: Run,
+    data: Data,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Ends in .csv or .parquet.")],
+    draws: Annotated[
+        int | None,
+        typer.Option(min=1, help="Write so many tables, one below the other, numbered in a first column 'draw'."),
+    ] = None,
+    statistic: Annotated[str, typer.Option(help="Of numbers and times: mean or median.")] = "mean",
+    seed: Annotated[int, typer.Option(help="Seed of draws and medians.")] = 0,
+    kind: Kind = None,
+    device: Device = "auto",
+) -> None:
+    """Write the table DATA with its missing cells filled, by a tabular model."""
+    from vaekit.cli.tableverbs import impute_data
+
+    impute_data(run, data, output, draws=draws, statistic=statistic, seed=seed, kind=kind, device=device)
 
 
 @app.command(epilog="Example:  vaekit links RUN -k 10 -o links.csv")

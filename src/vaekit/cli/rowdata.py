@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,17 @@ import scipy.sparse
 
 from vaekit.data.split import split_rows
 from vaekit.errors import DataError, OptionError
+from vaekit.estimators import TabularVAE
 from vaekit.estimators.base import RowEstimator
-from vaekit.plots import draw_all
-from vaekit.report import write_report
+from vaekit.evaluation.tablescores import summarise_table
+from vaekit.plots import draw_all, draw_table
+from vaekit.report import write_report, write_table_report
 from vaekit.schema import Dataset
 from vaekit.training.checkpoint import Checkpoint
 
 TEST_FRACTION = 0.1
 REPORT_SAMPLES = 100
+_HASHED = 50_000  # rows at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +37,10 @@ class RowData:
     label_names: tuple[str, ...] | None
     record: dict[str, Any]
 
-    default_model = "vae"
-    write_report = staticmethod(write_report)
+    @property
+    def default_model(self) -> str:
+        """Name of the model that suits the kind of data."""
+        return "tabular" if self.record["kind"] == "table" else "vae"
 
     @classmethod
     def of(cls, data: Dataset, source: str, asked: str | None, seed: int) -> RowData:
@@ -57,28 +63,49 @@ class RowData:
         return cls(X_train, X_test, y_test, data.label_names, record)
 
     def check_model(self, estimator: Any) -> None:
-        """Raise OptionError where the model is not one of rows."""
+        """Raise OptionError where the model is not one of such rows."""
         if not isinstance(estimator, RowEstimator):
             kind = f"{self.record['kind']} data"
             raise OptionError(
                 f"A {type(estimator).__name__} takes a graph, but {self.record['source']!r} holds {kind}."
             )
+        if isinstance(estimator, TabularVAE) and self.record["kind"] == "images":
+            raise OptionError(
+                f"A TabularVAE takes a table, but {self.record['source']!r} holds images: --kind array flattens each."
+            )
 
     def check_test(self, estimator: RowEstimator) -> None:
         """Raise DataError where the test rows cannot be scored."""
-        estimator._read(self.X_test)
+        try:
+            estimator._read(self.X_test)
+        except DataError as error:
+            if not isinstance(estimator, TabularVAE):
+                raise
+            hint = '--set \'schema={"NAME": "real"}\' gives a column its kind'
+            raise DataError(f"{error} This is so of the test rows, fit being the other rows: {hint}.") from error
 
     def fit(self, estimator: RowEstimator, checkpoint: Checkpoint, place: Callable[[], object]) -> None:
         """Train on the training rows."""
         estimator._fit(self.X_train, checkpoint=checkpoint, before_training=place)
 
     def evaluate(self, estimator: Any, samples: int | None) -> dict[str, Any]:
-        """Scores of the test rows."""
-        return estimator.evaluate(self.X_test, num_samples=samples or REPORT_SAMPLES)
+        """Scores of the test rows; of a table's model, all that `summarise_table` gives too."""
+        summary = estimator.evaluate(self.X_test, num_samples=samples or REPORT_SAMPLES)
+        if isinstance(estimator, TabularVAE):
+            draw = partial(estimator.sample, random_state=0)
+            summary |= summarise_table(self.X_train, self.X_test, estimator.schema_, estimator.impute, draw)
+        return summary
 
     def draw(self, estimator: Any, folder: Path) -> list[tuple[str, str]]:
         """Draw the pictures; file name and caption of each."""
+        if isinstance(estimator, TabularVAE):
+            return draw_table(estimator, self.X_train, self.X_test, folder)
         return draw_all(estimator, self.X_train, self.X_test, self.y_test, folder, label_names=self.label_names)
+
+    def write_report(self, folder: Path, *, config: dict[str, Any], **parts: Any) -> None:
+        """Write report.md."""
+        write = write_table_report if config["model"] == TabularVAE.__name__ else write_report
+        write(folder, config=config, **parts)
 
 
 def fingerprint_of(*parts: Any) -> str:
@@ -86,6 +113,11 @@ def fingerprint_of(*parts: Any) -> str:
     digest = hashlib.sha256()
     for part in parts:
         if part is None:
+            continue
+        if hasattr(part, "to_numpy") and not _is_numbers(part):
+            digest.update(str(part.schema).encode())
+            for rows in part.iter_slices(_HASHED):
+                digest.update(rows.write_csv(include_header=False).encode())
             continue
         if hasattr(part, "to_numpy"):
             digest.update("\x00".join(map(str, part.columns)).encode())
@@ -95,3 +127,9 @@ def fingerprint_of(*parts: Any) -> str:
             digest.update(f"{array.dtype}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).astype(array.dtype if array.dtype != object else str).data)
     return digest.hexdigest()
+
+
+def _is_numbers(frame: Any) -> bool:
+    """Whether a polars DataFrame holds numbers, true and false alone, and none is missing."""
+    kinds = frame.schema.values()
+    return all(kind.is_numeric() or str(kind) == "Boolean" for kind in kinds) and not any(frame.null_count().row(0))

@@ -18,13 +18,15 @@ from vaekit.cli.graphverbs import encode_graph, sample_graph
 from vaekit.cli.output import check_output, write_rows
 from vaekit.cli.rowdata import REPORT_SAMPLES, RowData, fingerprint_of
 from vaekit.cli.split import split_data
+from vaekit.cli.tableverbs import cell_scores, given_values
 from vaekit.data.datasets import dataset_info, dataset_names
 from vaekit.data.sources import read
 from vaekit.errors import OptionError, RunError
-from vaekit.estimators import VAE, Autoencoder, PixelCNN, load
+from vaekit.estimators import VAE, Autoencoder, PixelCNN, TabularVAE, load
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.estimators.options import check_choice
 from vaekit.evaluation import Annealing
+from vaekit.evaluation.tablescores import TABLE_SCORES
 from vaekit.plots.view import spaced
 from vaekit.runs import REPORT, WEIGHTS, read_config, read_metrics
 from vaekit.schema import Dataset
@@ -54,8 +56,13 @@ def evaluate_run(
         summary = _graph_data(run, source, kind).evaluate(estimator, samples)
         title = f"{run}: a graph of {summary['n_nodes']:,} nodes"
     else:
-        X = _test_rows(run, source, kind)
-        summary = estimator.evaluate(X, num_samples=samples or REPORT_SAMPLES)
+        own, X = _test_rows(run, source, kind)
+        if own is not None:
+            summary = own.evaluate(estimator, samples)
+        else:
+            summary = estimator.evaluate(X, num_samples=samples or REPORT_SAMPLES)
+            if isinstance(estimator, TabularVAE):  # these need the training rows too
+                summary |= dict.fromkeys(TABLE_SCORES)
         if ais:
             few = _safe_indexing(X, spaced(summary["n"], given.pop("rows", 100)))
             how = dataclasses.replace(Annealing(), **given)
@@ -73,16 +80,18 @@ def evaluate_run(
             )
 
 
-def _test_rows(run: Path, source: str | None, kind: str | None) -> Any:
+def _test_rows(run: Path, source: str | None, kind: str | None) -> tuple[RowData | None, Any]:
+    """The RUN's own data, where they are what is scored, and the rows to score."""
     if source is None:
-        return _own_data(run).X_test
+        own = _own_data(run)
+        return own, own.X_test
     data = read(source, kind or _kind(run))
     _refuse_graph(data, source)
-    own = (read_config(run).get("data") or {}).get("fingerprint")
-    if data.X_test is None and fingerprint_of(data.X, None) == own:
+    fingerprint = (read_config(run).get("data") or {}).get("fingerprint")
+    if data.X_test is None and fingerprint_of(data.X, None) == fingerprint:
         print(f"{source} is what {run} was fitted on: its test rows alone are scored.", file=sys.stderr)
-        return _own_data(run).X_test
-    return data.X if data.X_test is None else data.X_test
+        return _test_rows(run, None, None)
+    return None, data.X if data.X_test is None else data.X_test
 
 
 def _graph_data(run: Path, source: str | None, kind: str | None) -> GraphData:
@@ -129,18 +138,20 @@ def describe_run(run: Path, *, as_json: bool) -> None:
     flat: dict[str, Any] = {}
     for name, value in facts.items():
         if isinstance(value, dict):
-            flat |= {f"{name}.{inner}": v for inner, v in value.items()}
+            flat |= {f"{name}.{inner}": _brief(v) for inner, v in value.items()}
         else:
             flat[name] = value
     _print_table(str(run), flat)
 
 
-def sample_run(run: Path, output: Path, *, n: int, prior: str, seed: int, device: str) -> None:
+def sample_run(run: Path, output: Path, *, n: int, prior: str, given: list[str], seed: int, device: str) -> None:
     """Draw rows from the model; see `vaekit sample --help`."""
     check_choice("prior", prior, ["model", "fitted"])
     estimator = load(run, device=device)
     if prior == "fitted" and not hasattr(estimator, "fit_prior"):
         raise OptionError(f"--prior fitted needs the latent codes of rows, which {run} has not.")
+    if given and not isinstance(estimator, TabularVAE):
+        raise OptionError(f"--given is for a tabular model; {run} holds a {type(estimator).__name__}.")
     if isinstance(estimator, GraphEstimator):
         sample_graph(run, estimator, output, n=n, seed=seed)
         return
@@ -150,7 +161,9 @@ def sample_run(run: Path, output: Path, *, n: int, prior: str, seed: int, device
             f"{run} is an autoencoder, which has no distribution to sample from; draw its codes from a mixture with "
             "--prior fitted, or fit a vae."
         )
-    options: dict[str, Any] = {"prior": prior} if isinstance(estimator, VAE) else {}
+    options: dict[str, Any] = {"prior": prior} if isinstance(estimator, (VAE, TabularVAE)) else {}
+    if given:
+        options["given"] = given_values(given, estimator.schema_)
     if prior == "fitted":
         estimator.fit_prior(_own_data(run).X_train)
     write_rows(estimator.sample(n, seed, **options), output)
@@ -177,11 +190,16 @@ def reconstruct_data(run: Path, source: str, output: Path, *, kind: str | None, 
     write_rows(estimator.inverse_transform(np.concatenate(Z)), output)
 
 
-def score_data(run: Path, source: str, output: Path, *, samples: int, kind: str | None, device: str) -> None:
+def score_data(
+    run: Path, source: str, output: Path, *, samples: int, cells: bool, kind: str | None, device: str
+) -> None:
     """Write scores of each row; see `vaekit score --help`."""
     check_output(output, source)
     estimator = _row_model(run, device, "score")
     parts = _parts(read(source, kind or _kind(run)))
+    if cells:
+        write_rows(cell_scores(run, estimator, parts, samples), output)
+        return
     if isinstance(estimator, Autoencoder):
         errors = np.concatenate([-estimator.score_samples(X) for X in parts])
         write_rows(errors[:, None], output, ["mean_squared_error"])
@@ -259,6 +277,14 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _brief(value: Any) -> Any:
+    """A table's schema in a line; anything else as it is."""
+    columns = value.get("columns") if isinstance(value, dict) else None
+    if not columns or not isinstance(columns[0], dict):
+        return value
+    return ", ".join(f"{column['name']} ({column['kind']})" for column in columns)
+
+
 def _shown(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
@@ -271,6 +297,6 @@ def _print_table(title: str, facts: dict[str, Any]) -> None:
 
     table = Table(title=title, show_header=False, title_justify="left")
     for name, value in facts.items():
-        if value is not None:
+        if value is not None and not (isinstance(value, list) and value and isinstance(value[0], dict)):
             table.add_row(name, _shown(value))
     Console().print(table)

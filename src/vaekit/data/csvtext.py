@@ -1,4 +1,4 @@
-"""The text of a .csv file: what must hold of it, each fault told with its line, and numbers between blanks."""
+"""The text of a .csv file: what must hold of it, each fault told with its line; numbers and times in its cells."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from vaekit.errors import DataError
 
 if TYPE_CHECKING:
     import polars as pl
+
+_DATE = r"^\d{4}-\d{2}-\d{2}$"
+_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
 
 MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null")  # read as missing, besides the empty cell
 
@@ -82,6 +85,21 @@ def unpadded(column: pl.Series) -> pl.Series:
         if numbers.null_count() == bare.null_count() < len(bare):
             return numbers
     return column
+
+
+def timed(column: pl.Series) -> pl.Series:
+    """The times of a text column whose cells are all ISO 8601 dates, or dates with the time of day."""
+    import polars as pl
+
+    if column.dtype != pl.String or column.null_count() == len(column):
+        return column
+    if column.str.contains(_DATE).all():
+        times = column.str.to_date(strict=False)
+    elif column.str.contains(_TIME).all():
+        times = column.str.to_datetime(time_unit="us", strict=False)
+    else:
+        return column
+    return times if times.null_count() == column.null_count() else column
 
 
 def _records(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vaekit.data.csvtext import MISSING, check_lines, check_utf8, header, unpadded
+from vaekit.data.csvtext import MISSING, check_lines, check_utf8, header, timed, unpadded
 from vaekit.data.files import check_file, opened, quoted, reading
 from vaekit.errors import DataError, DataTypeError, OptionError, join
 from vaekit.files import written_whole
@@ -24,8 +24,9 @@ WRITTEN = (".csv", ".parquet", ".npy", ".npz")
 def read_csv(path: Path, kind: str | None = None) -> Dataset:
     """Read a .csv file (UTF-8, commas, a header; gzip too) as a polars DataFrame.
 
-    The types of the columns are told from all rows: numbers, true/false, else text. Empty cells, NA, N/A, NaN and
-    null are missing values. The kind is "table" where a column is not numeric, else "array".
+    The types of the columns are told from all rows: numbers, true/false, but for kind="array" ISO 8601 dates and times,
+    else text. Empty cells, NA, N/A, NaN and null are missing values. The kind is "table" where a column is not numeric
+    or a cell is missing, else "array".
 
     Raises:
         DataError: the file is missing, empty, damaged, not UTF-8, without header or rows, or a line has too few or
@@ -53,6 +54,8 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
         raise DataError(f"{quoted(path)} line 1 cannot be split into the names of the columns.")
     frame.columns = columns
     frame = frame.with_columns([unpadded(column) for column in frame.get_columns()])
+    if kind != "array":
+        frame = frame.with_columns([timed(column) for column in frame.get_columns()])
     return table_dataset(frame, str(path), kind, quoted(path))
 
 
@@ -61,7 +64,8 @@ def read_parquet(path: Path, kind: str | None = None) -> Dataset:
 
     Raises:
         DataError: the file is missing, damaged, or has no rows.
-        DataTypeError: a column is neither numbers, true/false nor text.
+        DataTypeError: a column is neither numbers, true/false, text nor times, or kind="array" and a column holds no
+            numbers.
     """
     import polars as pl
 
@@ -80,7 +84,7 @@ def read_parquet(path: Path, kind: str | None = None) -> Dataset:
 
 
 def table_dataset(frame: pl.DataFrame, name: str, kind: str | None, where: str) -> Dataset:
-    """Make a Dataset of a polars DataFrame: "table" where a column is not numeric, else "array".
+    """Make a Dataset of a polars DataFrame: "table" where a column is not numeric or a cell missing, else "array".
 
     Args:
         frame: n rows; decimals and 128-bit integers become float64.
@@ -92,19 +96,27 @@ def table_dataset(frame: pl.DataFrame, name: str, kind: str | None, where: str) 
 
     if kind == "images":
         raise DataError(f"{where} is a table, whose rows have no shape of an image: save images as .npy or .npz.")
-    fine = (pl.Boolean, pl.String, pl.Categorical, pl.Enum, pl.Null)
+    fine = (pl.Boolean, pl.String, pl.Categorical, pl.Enum, pl.Null, pl.Date, pl.Datetime)
     for column, dtype in frame.schema.items():
         if not (dtype.is_numeric() or isinstance(dtype, fine)):
-            fit = "only numbers, true/false and text fit"
+            fit = "only numbers, true/false, text and dates fit"
             raise DataTypeError(f"{where} has a column {column!r} of type {dtype}: {fit}.")
     wide = [c for c, dtype in frame.schema.items() if dtype.is_decimal() or dtype in (pl.Int128, pl.UInt128)]
     frame = frame.with_columns(pl.col(wide).cast(pl.Float64))
     text = [c for c, dtype in frame.schema.items() if not (dtype.is_numeric() or isinstance(dtype, pl.Boolean))]
     if kind == "array" and text:
         raise DataTypeError(f"{where} has columns that are not numbers ({join(text)}): read it with --kind table.")
-    numeric = all(dtype.is_numeric() for dtype in frame.schema.values())
+    numeric = all(dtype.is_numeric() for dtype in frame.schema.values()) and not _has_holes(frame)
     note = f"{frame.height:,} rows of {frame.width:,} columns from {where}"
     return Dataset(name, frame, kind=kind or ("array" if numeric else "table"), note=note)
+
+
+def _has_holes(frame: pl.DataFrame) -> bool:
+    """Whether a cell is missing: null or NaN."""
+    import polars.selectors as cs
+
+    nan = frame.select(cs.float().is_nan().any())
+    return any(frame.null_count().row(0)) or any(nan.row(0) if nan.width else ())
 
 
 def write_table(table: Any, path: str | Path, columns: Sequence[str] | None = None) -> None:

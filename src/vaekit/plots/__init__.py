@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vaekit.data.edges import EdgeSplit
+from vaekit.estimators import TabularVAE
 from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.files import make_folder
@@ -17,10 +18,11 @@ from vaekit.plots.latent import draw_latent, draw_manifold
 from vaekit.plots.links import draw_scores
 from vaekit.plots.nodes import draw_nodes
 from vaekit.plots.rows import draw_reconstructions, draw_samples
+from vaekit.plots.tables import draw_associations, draw_marginals, draw_neighbours
 from vaekit.plots.traversals import draw_traversals
 from vaekit.plots.view import View
 
-__all__ = ["draw_all", "draw_graph"]
+__all__ = ["draw_all", "draw_graph", "draw_table"]
 
 
 def draw_all(
@@ -85,6 +87,30 @@ def draw_graph(
         ("curves.png", lambda path: draw_graph_curves(estimator, len(split.val_edges), path)),
         ("latent.png", lambda path: draw_nodes(estimator, split.train, label_names, path)),
         ("scores.png", lambda path: draw_scores(estimator, split, path)),
+    ]
+    return _draw(make_folder(folder), drawn)
+
+
+def draw_table(estimator: TabularVAE, X_train: Any, X_test: Any, folder: str | Path) -> list[tuple[str, str]]:
+    """Draw every picture that has a meaning for a model of a table, each written whole.
+
+    Args:
+        estimator: a fitted `vaekit.TabularVAE`.
+        X_train, X_test: rows as `fit` takes them, at least one of each.
+        folder: where the files go; it is made if need be.
+
+    Returns:
+        File name and one-line caption of each picture, in the order in which to show them.
+
+    Raises:
+        WriteError: the folder cannot be made or written.
+    """
+    drawn = [
+        ("curves.png", lambda path: draw_curves(estimator, path)),
+        ("marginals.png", lambda path: draw_marginals(estimator, X_train, path)),
+        ("associations.png", lambda path: draw_associations(estimator, X_train, path)),
+        ("neighbours.png", lambda path: draw_neighbours(estimator, X_train, X_test, path)),
+        ("latent.png", lambda path: draw_latent(View.of(estimator, X_train, X_test), None, None, path)),
     ]
     return _draw(make_folder(folder), drawn)
 

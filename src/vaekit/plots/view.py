@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ import scipy.sparse
 from sklearn.utils import _safe_indexing  # one way to take rows of arrays, sparse matrices and data frames
 from sklearn.utils.validation import _num_samples
 
-from vaekit.estimators import VAE
+from vaekit.estimators import VAE, TabularVAE
 from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.inputs import read_array
@@ -29,8 +30,9 @@ class View:
     r"""A fitted estimator and the rows that its pictures show.
 
     Attributes:
-        estimator: a fitted VAE, Autoencoder or PixelCNN.
-        train, test: up to 1000 evenly spaced rows each, (n, \*shape), float64, in the data's units.
+        estimator: a fitted VAE, TabularVAE, Autoencoder or PixelCNN.
+        train, test: up to 1000 evenly spaced rows each, (n, \*shape), float64, in the data's units; of a TabularVAE
+            coded, with NaN for what is missing.
         index: which rows of X_test those are.
         codes, train_codes: (n, L) codes of them; of a VAE the posterior means; without columns where there are none.
         stddevs, train_stddevs: (n, L) posterior standard deviations, or None.
@@ -56,12 +58,12 @@ class View:
     @property
     def draws(self) -> bool:
         """Whether rows can be drawn from the model."""
-        return isinstance(self.estimator, DensityEstimator)
+        return isinstance(self.estimator, (DensityEstimator, TabularVAE))
 
     @property
     def standard(self) -> bool:
         """Whether the code is N(0, I) a priori."""
-        return isinstance(self.estimator, VAE) and self.estimator.prior == "normal"
+        return isinstance(self.estimator, (VAE, TabularVAE)) and self.estimator.prior == "normal"
 
     @property
     def encodes(self) -> bool:
@@ -170,10 +172,13 @@ def spaced(n: int, most: int) -> np.ndarray:
 
 
 def _look(estimator: RowEstimator, X: Any) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    most = max(64, min(_ROWS, _VALUES // estimator.schema_.size))
+    most = max(64, min(_ROWS, _VALUES // math.prod(estimator.schema_.shape)))
     index = spaced(_num_samples(X), most)
     part = _safe_indexing(X, index)
-    values = read_array(estimator, part, reset=False)[0]
+    if isinstance(estimator, TabularVAE):
+        values: Any = estimator._read(part).raw(slice(None)).numpy()
+    else:
+        values = read_array(estimator, part, reset=False)[0]
     dense = values.toarray() if scipy.sparse.issparse(values) else values
     codes = list(estimator._codes(part)) if isinstance(estimator, LatentEstimator) else [np.empty((len(index), 0))]
     return dense.reshape(-1, *estimator.schema_.shape).astype(np.float64), index, codes

@@ -1,4 +1,4 @@
-"""The report on a model of vectors, images or tables."""
+"""The report on a model of vectors or images."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_report(
     Raises:
         WriteError: the folder is missing or cannot be written.
     """
-    scores = _error_part(summary) if summary.get("log_likelihood") is None else _likelihood_part(config, summary)
+    scores = _error_part(summary) if summary.get("log_likelihood") is None else _scores(config, summary)
     training = training_part(
         config,
         read_metrics(folder),
@@ -58,7 +58,7 @@ def write_report(
         pictures=pictures,
         notes=notes,
         training=training,
-        data=_data(config),
+        data=data_part(config),
         use=_use(folder, config),
     )
 
@@ -69,13 +69,13 @@ def _opening(config: dict[str, Any], summary: dict[str, Any]) -> str:
     what = f" of {_shape(shape)}" if shape else ""
     likelihood = f", {fitted['likelihood'].replace('_', ' ')} likelihood" if "likelihood" in fitted else ""
     return (
-        f"A {_MODELS.get(config['model'], config['model'])} ({_networks(params)}{likelihood}) of "
+        f"A {_MODELS.get(config['model'], config['model'])} ({networks(params)}{likelihood}) of "
         f"{line(data['source'])}: trained on {_rows(data['n_train'])}{what}, scored on "
         f"{_rows(summary['n'])} that neither training nor the choice of the weights has seen."
     )
 
 
-def _networks(params: dict[str, Any]) -> str:
+def networks(params: dict[str, Any]) -> str:
     """What a model is made of, in words."""
     if "latent_dim" not in params:
         return f"{count(params['layers'], 'gated layer')} of {params['channels']} channels"
@@ -99,15 +99,34 @@ def _networks(params: dict[str, Any]) -> str:
     return f"{units}, {layers}"
 
 
-def _likelihood_part(config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
-    discrete = LIKELIHOODS[config["fitted"]["likelihood"]].discrete
-    density = "probability" if discrete else "probability density"
+def _scores(config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
+    if LIKELIHOODS[config["fitted"]["likelihood"]].discrete:
+        return likelihood_part(config, summary, "probability", None)
+    units = (
+        "The values are continuous, so p(x) is a density per unit of each column: log p(x) changes with the units "
+        "(and may be positive), the gain does not. Bits per dimension have no meaning here."
+    )
+    return likelihood_part(config, summary, "probability density", units)
+
+
+def likelihood_part(
+    config: dict[str, Any], summary: dict[str, Any], density: str, units: str | None, what: str = "feature"
+) -> list[str]:
+    """The scores of a model with a likelihood, and how to read them.
+
+    Args:
+        config: the RUN's.
+        summary: what `evaluate` of the estimator gave.
+        density: "probability" or "probability density".
+        units: what is to be said of the units of densities, or None.
+        what: "feature" or "column".
+    """
     exact = summary["samples"] is None
     how = "exact" if exact else f"importance-weighted bound, {count(summary['samples'], 'sample')}"
     gain, se = summary["gain_over_independent"], summary.get("gain_over_independent_se")
     headline = (
         f"**Held-out log p(x) = {_scored(summary, 'log_likelihood')} nats a row** ({how}, {_rows(summary['n'])}) "
-        f"against {_scored(summary, 'independent')} for independent features under the same likelihood: "
+        f"against {_scored(summary, 'independent')} for independent {what}s under the same likelihood: "
         f"**a gain of {_scored(summary, 'gain_over_independent')} nats a row**."
     )
     if se is None:
@@ -119,8 +138,8 @@ def _likelihood_part(config: dict[str, Any], summary: dict[str, Any]) -> list[st
         )
     else:
         worth = (
-            f"The gain is what the model knows of how the features hang together: a held-out row typically gets "
-            f"e^{gain:.{1 if gain < 100 else 0}f} times the {density} it has when each feature is guessed on its own."
+            f"The gain is what the model knows of how the {what}s hang together: a held-out row typically gets "
+            f"e^{gain:.{1 if gain < 100 else 0}f} times the {density} it has when each {what} is guessed on its own."
         )
     rows = [
         (
@@ -128,12 +147,13 @@ def _likelihood_part(config: dict[str, Any], summary: dict[str, Any]) -> list[st
             _scored(summary, "log_likelihood"),
             f"log-{density} of a row in nats; higher is better",
         ),
-        ("the same, independent features", _scored(summary, "independent"), "the trivial model: no latent units"),
-        ("gain over independent features", _scored(summary, "gain_over_independent"), "the difference, row by row"),
+        (f"the same, independent {what}s", _scored(summary, "independent"), "the trivial model: no latent units"),
+        (f"gain over independent {what}s", _scored(summary, "gain_over_independent"), "the difference, row by row"),
     ]
     if not exact:
+        raised = "what training raises: " if config["params"].get("objective") == "elbo" else ""
         rows += [
-            ("ELBO", _scored(summary, "elbo"), "what training raises: reconstruction minus KL; a looser bound"),
+            ("ELBO", _scored(summary, "elbo"), f"{raised}reconstruction minus KL; a looser bound"),
             (
                 "reconstruction",
                 _scored(summary, "reconstruction"),
@@ -159,11 +179,11 @@ def _likelihood_part(config: dict[str, Any], summary: dict[str, Any]) -> list[st
         "## Scores",
         intro,
         table(("score", "value", "what it says"), rows),
-        _bounds(config, exact),
+        _bounds(config, exact, units, what),
     ]
 
 
-def _bounds(config: dict[str, Any], exact: bool) -> str:
+def _bounds(config: dict[str, Any], exact: bool, units: str | None, what: str) -> str:
     fitted, params = config["fitted"], config["params"]
     lines = [
         "± is the standard error of the mean over the rows; it does not cover another start or another split.",
@@ -176,13 +196,10 @@ def _bounds(config: dict[str, Any], exact: bool) -> str:
         lines.append(
             "ELBO ≤ importance-weighted bound ≤ log p(x), in expectation: the true log p(x) is at least what stands "
             "here, and more samples (`vaekit evaluate RUN --samples 5000`) come closer. The value for independent "
-            f"features is exact, so the gain too is a lower bound. {kl} over samples."
+            f"{what}s is exact, so the gain too is a lower bound. {kl} over samples."
         )
-    if not LIKELIHOODS[fitted["likelihood"]].discrete:
-        lines.append(
-            "The values are continuous, so p(x) is a density per unit of each column: log p(x) changes with the units "
-            "(and may be positive), the gain does not. Bits per dimension have no meaning here."
-        )
+    if units is not None:
+        lines.append(units)
     if fitted.get("grey_max") is not None:
         how = {"dynamic": "drawn anew at each visit", "static": "drawn once", "threshold": "cut at half the largest"}
         test = "cut the same way" if params["binarize"] == "threshold" else "one fixed draw of each row"
@@ -218,7 +235,8 @@ def _error_part(summary: dict[str, Any]) -> list[str]:
     return [headline, bullets(lines)]
 
 
-def _data(config: dict[str, Any]) -> str:
+def data_part(config: dict[str, Any]) -> str:
+    """Where the data came from and how they were split."""
     data, fraction = config["data"], config["params"].get("validation_fraction")
     seed = data.get("split_seed")
     split = f"{_rows(data['n_train'])} for training and {data['n_test']:,} for the test ({data['test']}"
