@@ -118,3 +118,8 @@ def test_seeds():
     with pytest.raises(ValueError, match="cannot be used to seed"):
         resolve_seed("seven")  # type: ignore[arg-type]
     assert random.getstate()
+
+
+def test_every_nan_is_the_same_to_a_key():
+    other = torch.tensor([[float("nan"), 1.0]]).view(torch.int32) ^ (1 << 31)  # with the sign bit turned
+    assert row_keys(other.view(torch.float32)).equal(row_keys(torch.tensor([[float("nan"), 1.0]])))

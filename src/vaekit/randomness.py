@@ -76,7 +76,10 @@ def row_keys(x: Tensor) -> Tensor:
     Returns:
         (n,) int64 keys, not negative.
     """
-    bits = (x.reshape(len(x), -1).to(torch.float32) + 0.0).contiguous().view(torch.int32).to(torch.int64)
+    values = x.reshape(len(x), -1).to(torch.float32) + 0.0
+    if x.is_floating_point():
+        values = torch.where(torch.isnan(values), torch.nan, values)  # a NaN has many forms in bits
+    bits = values.contiguous().view(torch.int32).to(torch.int64)
     weights = torch.randint(2**62, (bits.shape[1],), generator=torch.Generator().manual_seed(0x5EED)) | 1
     return _mix((bits * weights.to(bits.device)).sum(1))
 

@@ -52,13 +52,10 @@ class RowEstimator(TrainedEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _take_in(self, X: Any, *, reset: bool) -> tuple[Any, Any]:
-        """Check X, and give its values and what a row of it is."""
-        return read_array(self, X, reset=reset)
-
-    def _statistics(self, rows: Rows) -> ColumnStats:
-        """Statistics of the columns, of rows as the model takes them."""
-        return rows.stats()
+    def _take_in(self, X: Any, *, reset: bool) -> tuple[Rows, Any]:
+        """Check X, and give its rows and what a row of it is."""
+        values, schema = read_array(self, X, reset=reset)
+        return Rows(values, schema.shape if reset else self.schema_.shape), schema
 
     @abstractmethod
     def _configure(self, stats: ColumnStats) -> None:
@@ -115,13 +112,12 @@ class RowEstimator(TrainedEstimator):
     ) -> Self:
         check_options(self)
         again = self.warm_start and hasattr(self, "model_")
-        values, schema = self._take_in(X, reset=not again)
+        rows, schema = self._take_in(X, reset=not again)
         seed, device = resolve_seed(self.random_state), self._device()
         plain = plain_params(self)
         architecture = {name: plain[name] for name in _ARCHITECTURE if name in plain}
         if again and architecture != self.fitted_["architecture"]:
             raise OptionError(f"warm_start goes on with the network as it was ({self.fitted_['architecture']}).")
-        rows = Rows(values, self.schema_.shape if again else schema.shape)
         vars(self).pop("fitted_prior_", None)  # of an earlier fit
         parts = None
         if validation_data is None and self.validation_fraction is not None:
@@ -130,11 +126,11 @@ class RowEstimator(TrainedEstimator):
             self.schema_ = schema
             self.fitted_: dict[str, Any] = {"seed": seed, "architecture": architecture}
             self.history_: list[dict[str, Any]] = []
-            self._configure(self._statistics(rows))
+            self._configure(rows.stats())
             with isolated_rng(seed):
                 prepared = self._prepare(rows, training=True)
                 trained = prepared if parts is None else prepared.subset(parts[0])
-                self.model_ = self._build(self._statistics(prepared), trained).to(device)
+                self.model_ = self._build(prepared.stats(), trained).to(device)
         self.fitted_.pop("stopped", None)  # of an earlier fit that a warm start goes on from
         self._check_values(rows)
         held_out = None
@@ -158,7 +154,7 @@ class RowEstimator(TrainedEstimator):
     def _read(self, X: Any) -> Rows:
         """Check rows that are not those of the fit, and give them in their own type."""
         check_is_fitted(self, "model_")
-        rows = Rows(self._take_in(X, reset=False)[0], self.schema_.shape)
+        rows = self._take_in(X, reset=False)[0]
         self._check_values(rows)
         return rows
 

@@ -17,6 +17,7 @@ from vaekit.data.coding import code_given, code_table, fill_table, make_table, p
 from vaekit.data.columns import infer_schema
 from vaekit.data.frames import as_frame, finish
 from vaekit.data.rows import Rows
+from vaekit.data.streams import TableRows, as_lazy, code_lazy, infer_lazy, lazily
 from vaekit.errors import OptionError
 from vaekit.estimators.bound import BoundEstimator
 from vaekit.estimators.imputer import VAEImputer
@@ -46,7 +47,9 @@ class TabularVAE(BoundEstimator):
 
     .. math:: \log p(x_o) \ge E \log \frac1K \sum_k \frac{p(x_o|z_k) p(z_k)}{q(z_k|x_o)}, \qquad z_k \sim q(z|x_o)
 
-    which is sound where cells are missing at random, that is where what is missing depends on observed cells alone.
+    Tables larger than memory are given as a polars LazyFrame or as the path of a .parquet or .csv file.
+
+    This is sound where cells are missing at random, that is where what is missing depends on observed cells alone.
 
     Args:
         latent_dim: number L of latent units.
@@ -167,19 +170,19 @@ class TabularVAE(BoundEstimator):
         tags.input_tags.string = True
         return tags
 
-    def _take_in(self, X: Any, *, reset: bool) -> tuple[Any, Any]:
-        frame, container = as_frame(X)
+    def _take_in(self, X: Any, *, reset: bool) -> tuple[Rows, Any]:
+        lazy = as_lazy(X)
         schema = None if reset else self.schema_
         if schema is None:
-            schema, notes = infer_schema(frame, container, self.schema)
+            asked = self.schema
+            schema, notes = infer_schema(*as_frame(X), asked) if lazy is None else infer_lazy(lazy, asked)
             for note in notes:
                 self._say(note)
-            self.n_features_in_ = len(frame.columns)
-            self.feature_names_in_ = np.array(frame.columns, dtype=object)
-        return code_table(frame, schema), schema
-
-    def _statistics(self, rows: Rows) -> ColumnStats:
-        return ColumnStats.placeholder(rows.shape)
+            self.n_features_in_ = len(schema.columns)
+            self.feature_names_in_ = np.array(schema.columns, dtype=object)
+        if lazy is not None:
+            return code_lazy(lazy, schema), schema
+        return TableRows(torch.from_numpy(code_table(as_frame(X)[0], schema))), schema
 
     def _configure(self, stats: ColumnStats) -> None:
         pass
@@ -253,7 +256,8 @@ class TabularVAE(BoundEstimator):
         .. math:: E[x_m|x_o] \approx \sum_k \bar w_k E[x_m|z_k], \qquad \bar w_k \propto p(x_o|z_k) p(z_k) / q(z_k|x_o)
 
         Args:
-            X: a table with the columns of the fit.
+            X: a table with the columns of the fit; of a polars LazyFrame, or the path of a .parquet or .csv file, the
+                result is a LazyFrame that imputes when it is read, a batch at a time.
             draws: None gives one table, with the conditional mean of numbers, times and ordinal cells and the likeliest
                 level of others. A number m gives a list of m tables whose missing cells are drawn from p(x_m|x_o), all
                 of a row together, as Rubin's rules need them.
@@ -273,12 +277,19 @@ class TabularVAE(BoundEstimator):
         check_choice("statistic", statistic, ["mean", "median"])
         if draws is not None:
             check_draws("draws", draws)
+        lazy = as_lazy(X)
+        if lazy is not None:
+            check_is_fitted(self, "model_")
+            if draws is not None:
+                raise OptionError("draws= needs a table in memory; of a LazyFrame the means and modes are imputed.")
+            options: dict[str, Any] = {"statistic": statistic, "num_samples": num_samples, "random_state": 0}
+            return lazily(lazy, lambda batch: self.impute(batch, **options))
         coded = self._read(X).raw(slice(None))
         frame, container = as_frame(X)
         missing, seed = torch.isnan(coded), resolve_seed(random_state)
         some = missing.any(1).nonzero()[:, 0]
         found: list[list[Tensor]] = [[] for _ in range(draws or 1)]
-        for known in conditionals(self.model_, Rows(coded[some]), num_samples, seed) if len(some) else ():
+        for known in conditionals(self.model_, TableRows(coded[some]), num_samples, seed) if len(some) else ():
             each = [known.points(statistic)] if draws is None else known.draws(draws)
             for parts, part in zip(found, each, strict=True):
                 parts.append(part.cpu())
@@ -362,7 +373,7 @@ class TabularVAE(BoundEstimator):
         x = torch.from_numpy(code_given(given, self.schema_))[None]
         parts = []
         for start in range(0, n, _DRAWS):
-            for known in conditionals(self.model_, Rows(x), _GIVEN, seed + start):
+            for known in conditionals(self.model_, TableRows(x), _GIVEN, seed + start):
                 drawn = known.draws(min(_DRAWS, n - start))[:, 0].cpu()
                 parts.append(torch.where(torch.isnan(x), drawn, x))
         return torch.cat(parts)

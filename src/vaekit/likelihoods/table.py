@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from numpy.polynomial.hermite_e import hermegauss
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -20,7 +21,8 @@ from vaekit.schema import Column, ColumnStats
 _LOG_2PI = math.log(2 * math.pi)
 _FAR = 1e4  # stands for the infinite ends of the line
 _MANY = 200  # counts from which the width of an interval is the warp's slope
-_NODES = 16  # quantiles that stand for a normal distribution where the mean of a warped value is taken
+_NODES = 16  # quantiles that stand for a normal distribution where the mean of a count is taken
+_SPOTS = 6  # and spots of the Gauss-Hermite rule for the smooth map of a real number
 
 
 class TableColumns(Likelihood):
@@ -283,10 +285,16 @@ class TableDistribution(Distribution):
         d, c = len(kinds.dense), len(kinds.counts)
         nodes = torch.special.ndtri((torch.arange(_NODES, dtype=torch.float64) + 0.5) / _NODES)
         nodes = (nodes / nodes.square().mean().sqrt()).to(self.mu)  # with unit variance
-        weights, t = self.log_weights.exp(), self.mu.unsqueeze(-1) + self.sigma.unsqueeze(-1) * nodes
-        dense = (weights[..., :d, :] * _along(kinds.warps.expected, t[..., :d, :, :]).mean(-1)).sum(-1)
+        spots, shares = (torch.from_numpy(part).to(self.mu) for part in hermegauss(_SPOTS))
+        weights, mu, sigma = self.log_weights.exp(), self.mu.unsqueeze(-1), self.sigma.unsqueeze(-1)
+        smooth = _along(kinds.warps.expected, mu[..., :d, :, :] + sigma[..., :d, :, :] * spots) @ (
+            shares / shares.sum()
+        )
+        dense = (weights[..., :d, :] * smooth).sum(-1)
         dense[..., kinds.zero] *= torch.sigmoid(-self.zero)
-        counts = _along(kinds.count_warps.inverse, t[..., d : d + c, :, :]).round().clamp(0, 2**24).mean(-1)
+        between = slice(d, d + c)
+        counts = _along(kinds.count_warps.inverse, mu[..., between, :, :] + sigma[..., between, :, :] * nodes)
+        counts = counts.round().clamp(0, 2**24).mean(-1)
         mu, sigma = (each[..., d + c :, :].unsqueeze(-2) for each in (self.mu, self.sigma))
         above = torch.special.ndtr((mu - kinds.edges[:, 1:, None]) / sigma)  # (..., N, edges, M)
         parts = [dense, (weights[..., d : d + c, :] * counts).sum(-1)]

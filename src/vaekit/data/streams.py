@@ -1,0 +1,147 @@
+"""Tables larger than memory: polars LazyFrames, read a batch at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaekit.data.coding import code_table
+from vaekit.data.columns import Asked, infer_schema
+from vaekit.data.rows import Rows
+from vaekit.errors import DataError
+from vaekit.schema import ColumnStats, TableSchema
+
+if TYPE_CHECKING:
+    import polars as pl
+
+BATCH = 100_000  # rows read at a time
+_LOOKED_AT = 200_000  # evenly spaced rows from which kinds of columns are told
+
+
+def as_lazy(table: Any) -> pl.LazyFrame | None:
+    """The table as a LazyFrame where it is one, or the path of a .parquet or .csv file; else None."""
+    if isinstance(table, (str, os.PathLike)):
+        import polars as pl
+
+        path = Path(table)
+        if not path.is_file():
+            raise DataError(f"There is no file {str(path)!r}.")
+        if path.suffix.lower() not in (".parquet", ".csv"):
+            raise DataError(f"{str(path)!r} is read a batch at a time only where it is a .parquet or .csv file.")
+        return pl.scan_parquet(path) if path.suffix.lower() == ".parquet" else pl.scan_csv(path, try_parse_dates=True)
+    if type(table).__module__.startswith("polars") and type(table).__name__ == "LazyFrame":
+        return table
+    return None
+
+
+def batches(lazy: pl.LazyFrame) -> Iterator[nw.DataFrame[Any]]:
+    """The rows in order, some at a time."""
+    for batch in lazy.collect_batches(chunk_size=BATCH, maintain_order=True):
+        yield nw.from_native(batch, eager_only=True)
+
+
+def infer_lazy(lazy: pl.LazyFrame, asked: Asked | None) -> tuple[TableSchema, list[str]]:
+    """The schema, told from up to 200,000 evenly spaced rows; levels of text are counted over all rows.
+
+    See `vaekit.data.columns.infer_schema`.
+    """
+    import polars as pl
+
+    rows = int(lazy.select(pl.len()).collect(engine="streaming").item())
+    few = lazy.gather_every(max(1, rows // _LOOKED_AT)).collect(engine="streaming")
+    schema, notes = infer_schema(nw.from_native(few, eager_only=True), "polars", asked)
+    columns = []
+    for column in schema.all_columns:
+        if column.kind in ("binary", "categorical") and few.schema[column.name] == pl.String:
+            seen = lazy.select(pl.col(column.name).drop_nulls().unique()).collect(engine="streaming")[column.name]
+            more = sorted(set(seen.to_list()) - set(column.levels))
+            if more:
+                kind: Any = "categorical"
+                rare = (0.5 / max(1, len(few)),) * len(more)
+                column = dataclasses.replace(
+                    column, kind=kind, levels=(*column.levels, *more), shares=(*column.shares, *rare)
+                )
+        columns.append(column)
+    return dataclasses.replace(schema, all_columns=tuple(columns)), notes
+
+
+class TableRows(Rows):
+    """Coded rows of a table, (n, D) float32, in memory or in a file that is mapped into it.
+
+    Args:
+        values: (n, D) codes.
+        chosen: numbers of the rows that count, where not all do; the others stay where they are.
+    """
+
+    def __init__(self, values: Tensor, chosen: Tensor | None = None) -> None:
+        self.sparse, self.grey_max = None, None
+        self.dense = values
+        self.chosen = chosen
+        self.shape = tuple(values.shape[1:])
+        self.n = len(values) if chosen is None else len(chosen)
+        self.device = values.device
+
+    def raw(self, index: Tensor | slice) -> Tensor:
+        """Coded rows, (B, D)."""
+        assert self.dense is not None
+        if self.chosen is not None:
+            index = self.chosen[index.cpu() if isinstance(index, Tensor) else index]
+        rows = self.dense.index_select(0, index.cpu()) if isinstance(index, Tensor) else self.dense[index]
+        return rows.to(self.device)
+
+    def to(self, device: torch.device) -> TableRows:
+        """The same rows, given on a device a batch at a time."""
+        self.device = device
+        return self
+
+    def subset(self, index: Any) -> TableRows:
+        """Some of the rows, which stay where they are."""
+        assert self.dense is not None
+        index = torch.as_tensor(index)
+        return TableRows(self.dense, index if self.chosen is None else self.chosen[index])
+
+    def stats(self) -> ColumnStats:
+        """Nothing of the rows: what a likelihood must know of a column stands in its schema."""
+        return ColumnStats.placeholder(self.shape)
+
+
+def code_lazy(lazy: pl.LazyFrame, schema: TableSchema) -> TableRows:
+    """Code a table batch by batch into a file of the temporary folder, which ends with the rows that read it."""
+    import polars as pl
+
+    n = int(lazy.select(pl.len()).collect(engine="streaming").item())
+    if n == 0:
+        raise DataError("The table has no rows.")
+    with tempfile.NamedTemporaryFile(prefix="vaekit-", suffix=".codes") as file:
+        codes = np.memmap(file.name, np.float32, "w+", shape=(n, *schema.shape))
+        start = 0
+        for batch in batches(lazy):
+            codes[start : start + len(batch)] = code_table(batch, schema)
+            start += len(batch)
+        return TableRows(torch.from_numpy(codes))  # the file has no name from here on, but stays while it is mapped
+
+
+def lazily(lazy: pl.LazyFrame, change: Callable[[Any], Any]) -> pl.LazyFrame:
+    """A LazyFrame of the same columns whose batches are changed when it is read, so `sink_parquet` needs no memory."""
+    from polars.io.plugins import register_io_source
+
+    def source(columns: list[str] | None, predicate: Any, n_rows: int | None, size: int | None) -> Iterator[Any]:
+        left = n_rows
+        for batch in lazy.collect_batches(chunk_size=BATCH, maintain_order=True):
+            made = change(batch if left is None else batch.head(left))
+            left = None if left is None else left - len(made)
+            made = made if predicate is None else made.filter(predicate)
+            yield made if columns is None else made.select(columns)
+            if left == 0:
+                return
+
+    return register_io_source(source, schema=lazy.collect_schema())

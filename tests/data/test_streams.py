@@ -1,0 +1,75 @@
+"""Tables read a batch at a time give what the same tables give in memory."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from polars.testing import assert_frame_equal
+
+from vaekit import TabularVAE
+from vaekit.data import streams
+from vaekit.data.coding import code_table
+from vaekit.data.columns import infer_schema
+from vaekit.data.frames import as_frame
+from vaekit.data.streams import TableRows, as_lazy, code_lazy, infer_lazy
+from vaekit.errors import DataError
+
+
+@pytest.fixture
+def frame(monkeypatch) -> pl.DataFrame:
+    """300 rows of four kinds, with holes; read 70 at a time."""
+    monkeypatch.setattr(streams, "BATCH", 70)
+    rng = np.random.default_rng(0)
+    table = pl.DataFrame(
+        {
+            "x": rng.normal(size=300),
+            "count": rng.poisson(3.0, 300),
+            "word": rng.choice(["a", "b", "c"], 300),
+            "day": np.datetime64("2020-01-01") + rng.integers(0, 99, 300).astype("timedelta64[D]"),
+        }
+    )
+    return table.with_columns(pl.when(pl.int_range(300) % 4 > 0).then(pl.col("x", "word")))
+
+
+def test_codes_are_those_of_the_table_in_memory(frame):
+    schema, _ = infer_schema(*as_frame(frame))
+    lazy_schema, notes = infer_lazy(frame.lazy(), None)
+    assert lazy_schema == schema and notes == []
+    expected = code_table(as_frame(frame)[0], schema)
+    np.testing.assert_array_equal(code_lazy(frame.lazy(), schema).raw(slice(None)).numpy(), expected)
+
+
+def test_levels_are_counted_over_all_rows(frame, monkeypatch):
+    monkeypatch.setattr(streams, "_LOOKED_AT", 100)
+    late = frame.with_columns(word=pl.when(pl.int_range(300) == 298).then(pl.lit("rare")).otherwise("word"))
+    schema, _ = infer_lazy(late.lazy(), None)
+    assert schema.all_columns[2].levels == ("a", "b", "c", "rare")
+
+
+def test_fit_and_impute_agree_with_those_in_memory(frame, tmp_path):
+    frame.write_parquet(tmp_path / "table.parquet")
+    vae = TabularVAE(latent_dim=2, hidden=(8,), epochs=2, random_state=0, verbose=0)
+    in_memory, streamed = vae.fit(frame).impute(frame), vae.fit(str(tmp_path / "table.parquet")).impute(frame.lazy())
+    assert isinstance(streamed, pl.LazyFrame) and streamed.collect_schema() == frame.schema
+    streamed.sink_parquet(tmp_path / "filled.parquet")
+    assert_frame_equal(pl.read_parquet(tmp_path / "filled.parquet"), in_memory, abs_tol=1e-5)
+    assert_frame_equal(streamed.head(5).collect(), in_memory.head(5), abs_tol=1e-5)
+    chosen = pl.col("word") == "a"
+    assert_frame_equal(streamed.select("word").filter(chosen).collect(), in_memory.select("word").filter(chosen))
+
+
+def test_rows_chosen_of_mapped_rows():
+    rows = TableRows(torch.arange(10.0).view(5, 2)).subset([4, 2, 0]).subset([2, 0])
+    assert len(rows) == 2
+    assert rows.raw(slice(0, 2)).tolist() == [[0.0, 1.0], [8.0, 9.0]]
+
+
+def test_what_cannot_be_streamed(frame, tmp_path):
+    assert as_lazy(frame) is None
+    with pytest.raises(DataError, match=r"^There is no file 'nowhere.parquet'\.$"):
+        as_lazy("nowhere.parquet")
+    (tmp_path / "t.xlsx").write_text("")
+    with pytest.raises(DataError, match=r"is read a batch at a time only where it is a \.parquet or \.csv file"):
+        as_lazy(tmp_path / "t.xlsx")
+    with pytest.raises(DataError, match=r"^The table has no rows\.$"):
+        infer_lazy(frame.head(0).lazy(), None)
