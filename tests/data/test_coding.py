@@ -280,7 +280,7 @@ def test_the_likeliest_level_is_no_rare_one_by_the_weight_of_its_company():
 
 def test_given_values_are_coded_as_those_of_a_table():
     table = polars()
-    frame, schema, codes = learned(table)
+    _, schema, codes = learned(table)
     for i, row in enumerate(table.to_dicts()):
         given = {column.name: row[column.name] for column in schema.modelled if row[column.name] is not None}
         np.testing.assert_allclose(code_given(given, schema), codes[i], rtol=1e-4, atol=1e-4)
@@ -394,10 +394,10 @@ def test_other_values_than_at_fit(error, name, values, message):
     ],
 )
 def test_the_same_values_in_another_type_will_do(name, values):
-    frame, schema, _ = of_polars()
+    _, schema, _ = of_polars()
     codes = code_table(as_frame(with_values(name, values)(polars()))[0], schema)
     place = [column.name for column in schema.modelled].index(name)
-    assert np.isnan(codes[:, place]).all() == (list(values)[0] is None)
+    assert np.isnan(codes[:, place]).all() == all(value is None for value in values)
 
 
 @pytest.mark.parametrize(
