@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -136,3 +137,65 @@ def test_samples_mnist(load: Callable[[str], ModuleType], tmp_path: Path, capsys
     content = written(output)
     assert len(content["table"]) == 6
     assert all(content["training_images"]["frechet"] < row["frechet"] for row in content["table"])
+
+
+def test_impute(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VAEKIT_DATA", raising=False)
+    script = load("benchmarks/impute.py")
+    output = tmp_path / "impute.json"
+    options = ["--quick", "--tables", "diabetes", "--output", str(output)]
+    script.main([*options, "--methods", "mean", "ridge"])
+    first = written(output)["runs"]
+    script.main(options)
+    content = written(output)
+    assert content["runs"][:4] == first  # what is there is not run again
+    summary = content["summary"]["by_table"]["diabetes MCAR"]
+    assert set(summary["methods"]) == {"mean", "neighbours", "ridge", "forest", "TabularVAE"}
+    assert summary["methods"]["mean"]["nrmse"]["mean"] == pytest.approx(1, abs=0.15)  # of the spread of 100 rows
+    assert summary["methods"]["ridge"]["nrmse"]["mean"] < summary["methods"]["mean"]["nrmse"]["mean"]
+    assert set(summary["ours_to_best_rival"]) == {"nrmse", "error_rate"}
+
+
+def test_hidden_cells(load: Callable[[str], ModuleType]) -> None:
+    script = load("benchmarks/impute.py")
+    table = script.read_table("breast cancer")
+    for seed in range(3):
+        shares = script.hidden_cells(table, "MAR", seed).mean(0)
+        assert (shares == 0).sum() == 9 and shares[shares > 0] == pytest.approx(0.3, abs=0.08)
+        assert script.hidden_cells(table, "MCAR", seed).mean() == pytest.approx(0.3, abs=0.02)
+
+
+def test_coverage_of_draws(load: Callable[[str], ModuleType]) -> None:
+    script, rng = load("benchmarks/impute.py"), np.random.default_rng(0)
+    for draw in (rng.normal, lambda size: rng.poisson(1.0, size)):
+        values = draw(size=(101, 20_000, 1))
+        table = script.Table("drawn", values[0].astype(float), {}, ["x"])
+        found = script.coverage(table, values[1:].astype(float), np.ones(values[0].shape, bool), 0)
+        assert found["coverage_rank"] == pytest.approx(0.9, abs=0.01)
+    assert found["coverage"] > 0.95  # whole numbers: the interval holds more
+
+
+def test_anomaly(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "anomaly").mkdir()
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 4)), np.arange(300) < 30
+    X[y] += 8 * rng.normal(size=(30, 4))
+    np.savez(tmp_path / "anomaly" / "glass.npz", X=X, y=y.astype(int))
+    monkeypatch.setenv("VAEKIT_DATA", str(tmp_path))
+    output = tmp_path / "anomaly.json"
+    load("benchmarks/anomaly.py").main(["--quick", "--output", str(output)])
+    content = written(output)
+    assert [run["method"] for run in content["runs"]] == ["forest", "local", "TabularVAE"]
+    assert all(run["roc_auc"] > 0.8 for run in content["runs"])
+    assert sum(row["roc_auc_mean_rank"] for row in content["summary"]["overall"].values()) == pytest.approx(6)
+
+
+def test_synthetic(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VAEKIT_DATA", raising=False)
+    output = tmp_path / "synthetic.json"
+    load("benchmarks/synthetic.py").main(["--quick", "--tables", "iris", "--output", str(output)])
+    rows = {run["method"]: run for run in written(output)["runs"]}
+    assert set(rows) == {"real", "shuffled", "TabularVAE"}
+    assert rows["real"]["utility"] > 0.85 > 0.6 > rows["shuffled"]["utility"]
+    assert rows["real"]["marginal"] == rows["shuffled"]["marginal"]
+    assert rows["real"]["pairs"] < rows["shuffled"]["pairs"]
