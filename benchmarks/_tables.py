@@ -31,8 +31,8 @@ OURS = "TabularVAE"
 BUNDLED: dict[str, Callable[[], Any]] = {
     "iris": load_iris,
     "wine": load_wine,
-    "breast cancer": load_breast_cancer,
     "diabetes": load_diabetes,
+    "breast cancer": load_breast_cancer,
 }
 STATED = {"wine quality": "wine", "letter": "letter", "adult": "adult"}  # their files; they state types
 TARGETS = {"wine quality": 11, "letter": 0, "adult": 8}  # quality, the letter, sex
