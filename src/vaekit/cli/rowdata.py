@@ -81,8 +81,11 @@ class RowData:
         except DataError as error:
             if not isinstance(estimator, TabularVAE):
                 raise
-            hint = '--set \'schema={"NAME": "real"}\' gives a column its kind'
-            raise DataError(f"{error} This is so of the test rows, fit being the other rows: {hint}.") from error
+            hint = """--set 'schema={"NAME": "real"}'"""
+            raise DataError(
+                f"The rows set aside for the test do not suit the others: {error} So give the column a kind that suits "
+                f"all, as in {hint}."
+            ) from error
 
     def fit(self, estimator: RowEstimator, checkpoint: Checkpoint, place: Callable[[], object]) -> None:
         """Train on the training rows."""

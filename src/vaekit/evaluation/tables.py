@@ -128,9 +128,9 @@ def _correlation_ratio(levels: np.ndarray, numbers: np.ndarray) -> float:
 def neighbour_distances(table: Any, others: Any, schema: TableSchema) -> np.ndarray:
     """The distance of each row of a table to the nearest row of another.
 
-    The distance of two rows is the mean over the columns in which both have a cell (Gower 1971): of numbers the
-    difference of their shares of smaller values among `others`, of levels 0 where they are alike and 1 where not. A row
-    at distance 0 is a copy, but for numbers between which no other lies.
+    The distance is a mean over the cells that the row has (after Gower 1971): of numbers the difference of their shares
+    of smaller values among `others`, of levels 0 where they are alike and 1 where not. A cell that the other row lacks
+    counts with the mean distance of two values of its column. So a row at distance 0 is there with all of its cells.
 
     Args:
         table: DataFrame of n rows with the columns of the schema.
@@ -141,25 +141,35 @@ def neighbour_distances(table: Any, others: Any, schema: TableSchema) -> np.ndar
         (n,) distances from 0 to 1; NaN for a row without a cell.
     """
     x, y = table_values(table, schema), table_values(others, schema)
-    for j, column in enumerate(schema.modelled):
-        if not is_levelled(column):
-            known = np.sort(y[~np.isnan(y[:, j]), j])
+    levelled = [is_levelled(column) for column in schema.modelled]
+    lacking = np.zeros(len(levelled), np.float32)
+    for j, levels in enumerate(levelled):
+        known = np.sort(y[~np.isnan(y[:, j]), j])
+        if levels:
+            lacking[j] = 1 - np.square(np.unique(known, return_counts=True)[1] / max(1, len(known))).sum()
+        else:
             x[:, j], y[:, j] = _shares(x[:, j], known), _shares(y[:, j], known)
-    levelled = np.array([is_levelled(column) for column in schema.modelled])
+            lacking[j] = _mean_gap(_shares(known, known))
     x32, y32 = x.astype(np.float32), y.astype(np.float32)
-    out, step = np.empty(len(x)), max(1, _CELLS // max(1, len(y)))
+    out, step = np.full(len(x), np.nan), max(1, _CELLS // max(1, len(y)))
     for start in range(0, len(x), step):
         part = x32[start : start + step]
-        total, cells = np.zeros((2, len(part), len(y)), np.float32)
-        for j in range(len(levelled)):
-            gap = np.abs(part[:, j, None] - y32[:, j])
-            both = ~np.isnan(gap)
-            total += np.where(both, gap > 0 if levelled[j] else gap, 0)
-            cells += both
-        with np.errstate(invalid="ignore", divide="ignore"):
-            nearest = np.where(cells > 0, total / cells, np.inf).min(1, initial=np.inf)
-        out[start : start + step] = np.where(np.isinf(nearest), np.nan, nearest)
+        total = np.zeros((len(part), len(y)), np.float32)
+        for j, levels in enumerate(levelled):
+            has = np.flatnonzero(~np.isnan(part[:, j]))
+            gap = np.abs(part[has, j, None] - y32[:, j])
+            gap = np.where(np.isnan(gap), lacking[j], gap > 0 if levels else gap)
+            total[has] += gap
+        cells = (~np.isnan(part)).sum(1)
+        some = cells > 0
+        out[start : start + step][some] = total[some].min(1) / cells[some]
     return out
+
+
+def _mean_gap(values: np.ndarray) -> float:
+    """Mean absolute difference of two of the values, which are sorted."""
+    n = len(values)
+    return float(2 * ((2 * np.arange(1, n + 1) - n - 1) @ values) / n**2) if n else 0.0
 
 
 def _shares(values: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -92,8 +92,8 @@ def near_distances(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distances of samples, and of held-out rows, to the nearest of the training rows; see `neighbour_distances`.
 
-    There are 500 samples at least. They get the holes of the held-out rows in turn, as a row with fewer cells is near
-    to more others.
+    There are 500 samples at least. They get the holes of the held-out rows in turn, as a row with fewer cells is nearer
+    to others.
     """
     train, test = _spaced(train, _TRAIN), _spaced(test, _NEAR)
     holes = np.isnan(table_values(test, schema))

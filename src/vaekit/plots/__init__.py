@@ -18,7 +18,7 @@ from vaekit.plots.latent import draw_latent, draw_manifold
 from vaekit.plots.links import draw_scores
 from vaekit.plots.nodes import draw_nodes
 from vaekit.plots.rows import draw_reconstructions, draw_samples
-from vaekit.plots.tables import draw_associations, draw_marginals, draw_neighbours
+from vaekit.plots.tables import draw_associations, draw_codes, draw_marginals, draw_neighbours
 from vaekit.plots.traversals import draw_traversals
 from vaekit.plots.view import View
 
@@ -110,7 +110,7 @@ def draw_table(estimator: TabularVAE, X_train: Any, X_test: Any, folder: str | P
         ("marginals.png", lambda path: draw_marginals(estimator, X_train, path)),
         ("associations.png", lambda path: draw_associations(estimator, X_train, path)),
         ("neighbours.png", lambda path: draw_neighbours(estimator, X_train, X_test, path)),
-        ("latent.png", lambda path: draw_latent(View.of(estimator, X_train, X_test), None, None, path)),
+        ("latent.png", lambda path: draw_codes(estimator, X_train, X_test, path)),
     ]
     return _draw(make_folder(folder), drawn)
 

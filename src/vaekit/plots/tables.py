@@ -17,7 +17,8 @@ from vaekit.evaluation.holes import hide
 from vaekit.evaluation.tables import associations, is_levelled, table_values
 from vaekit.evaluation.tablescores import near_distances
 from vaekit.plots.canvas import BLUE, INK, MUTED, PALE, WIDTH, figure, grid, quiet, save, short, ticks
-from vaekit.plots.view import spaced
+from vaekit.plots.latent import draw_latent
+from vaekit.plots.view import View, spaced
 from vaekit.schema import Column
 
 _COLUMNS, _PAIRS, _LEVELS = 12, 30, 8  # most columns, those of the heat maps, and levels of a column
@@ -111,14 +112,15 @@ def draw_associations(estimator: TabularVAE, X_train: Any, path: Path) -> str | 
     holes = np.isnan(table_values(rows, schema))
     drawn = hide(estimator.sample(len(rows), random_state=0), schema, holes)
     n, names = len(chosen), [short(schema.modelled[j].name, 16) for j in chosen]
-    fig = figure(WIDTH, 5.8)
+    width = min(WIDTH, 4.5 + 0.8 * n)
+    fig = figure(width, 0.5 * width + 0.4)
     axes = fig.subplots(1, 2)
     shades = colormaps["viridis"].with_extremes(bad=PALE)
     picture = None
     for ax, table, title in ((axes[0], rows, "training rows"), (axes[1], drawn, "samples")):
         strength = associations(table, schema)[np.ix_(chosen, chosen)]
         picture = ax.imshow(strength, vmin=0, vmax=1, cmap=shades)
-        ax.set_xticks(np.arange(n), names, rotation=90)
+        ax.set_xticks(np.arange(n), names, rotation=90 if max(map(len, names)) > 3 else 0)
         ax.set_yticks(np.arange(n), names if ax is axes[0] else [""] * n)
         for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
             label.set_parse_math(False)
@@ -166,3 +168,30 @@ def draw_neighbours(estimator: TabularVAE, X_train: Any, X_test: Any, path: Path
         "Distance to the nearest training row: samples that lie nearer to it than held-out rows do would be copies "
         "(mean difference of two rows over their columns, numbers by rank)."
     )
+
+
+def draw_codes(estimator: TabularVAE, X_train: Any, X_test: Any, path: Path) -> str:
+    """Draw the codes of the test rows, coloured by the levels that lie furthest apart; give the caption."""
+    view, schema = View.of(estimator, X_train, X_test), estimator.schema_
+    values = table_values(X_test, schema)
+    best, told, y = 0.0, "", None
+    for j, column in enumerate(schema.modelled):
+        shown = values[view.index, j]
+        seen = ~np.isnan(shown)
+        if not is_levelled(column) or column.codes > 10 or seen.sum() < 3:
+            continue
+        apart = _between(view.codes[seen].astype(np.float64), shown[seen].astype(int))
+        if apart > best:
+            names = [*map(str, column.levels), "missing"]
+            best, told = apart, column.name
+            y = np.array(names)[np.where(np.isnan(values[:, j]), -1, values[:, j]).astype(int)]
+    caption = draw_latent(view, y, None, path)
+    return caption.replace("coloured by label", f"coloured by {told!r}, the column whose levels lie furthest apart")
+
+
+def _between(codes: np.ndarray, levels: np.ndarray) -> float:
+    """The share of the variance of codes that lies between levels."""
+    means = np.zeros_like(codes)
+    for level in np.unique(levels):
+        means[levels == level] = codes[levels == level].mean(0)
+    return float(means.var(0).sum() / (codes.var(0).sum() or 1.0))
