@@ -12,7 +12,7 @@ import pytest
 
 from vaekit.data.coding import code_given, code_table, fill_table, make_table, point_values, score_table, values_of
 from vaekit.data.columns import infer_schema
-from vaekit.data.frames import as_frame, finish
+from vaekit.data.frames import as_frame, finish, series_of
 from vaekit.errors import DataError, DataTypeError, OptionError
 from vaekit.nn.warp import Warps
 from vaekit.schema import Column
@@ -125,16 +125,18 @@ def same(a, b) -> bool:
 
 
 def test_codes_are_values_again(table):
-    """Each observed cell, coded and read again, into a table from which it was missing."""
+    """Each observed cell, coded and read again, in its own type."""
     frame, schema, codes = learned(table)
     for j, column in enumerate(schema.modelled):
-        seen = np.flatnonzero(~np.isnan(codes[:, j]))
-        values = values_of(codes[seen, j].astype(np.float64), column)
-        filled = fill_table(frame, schema, {column.name: (seen, values)})[column.name]
+        seen = ~np.isnan(codes[:, j])
+        backend = "polars" if schema.container == "numpy" else schema.container
+        found = series_of(column, values_of(codes[seen, j].astype(np.float64), column), backend)
+        expected = frame[column.name].filter(seen.tolist())
+        assert found.dtype == expected.dtype, column.name
         if column.kind in ("real", "positive") and column.decimals is None:
-            np.testing.assert_allclose(filled.to_numpy(), frame[column.name].to_numpy(), rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(found.to_numpy(), expected.to_numpy(), rtol=1e-5, atol=1e-6)
         else:
-            assert cells(filled) == cells(frame[column.name])
+            assert cells(found) == cells(expected), column.name
 
 
 def test_codes_are_numbers_warped_and_places_of_levels():

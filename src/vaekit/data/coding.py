@@ -12,7 +12,7 @@ import narwhals as nw
 import numpy as np
 import torch
 
-from vaekit.data.frames import DAY, codes_of, dtype_of, is_number, is_time, levels_of, numbers_of, series_of
+from vaekit.data.frames import DAY, codes_of, dtype_of, is_number, is_time, levels_of, missing_in, numbers_of, series_of
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.nn.warp import Warps
 from vaekit.schema import Column, TableSchema
@@ -286,6 +286,10 @@ def fill_table(
             continue
         rows, values = filled[column.name]
         series = frame[column.name]
+        if column.kind in LEVELLED:  # a level that the fit has not seen counts as missing, but stays
+            gone = missing_in(series)[rows]
+            rows, values = rows[gone], np.array(values, dtype=object)[gone].tolist()
+            values = values if isinstance(column.levels[0], str) else np.array(values, dtype=np.float64)
         piece = series_of(column, values, str(backend).lower())
         if piece.dtype != series.dtype and not isinstance(series.dtype, (nw.Categorical, nw.Enum, nw.Object)):
             piece = piece.cast(series.dtype)

@@ -1,0 +1,560 @@
+"""`TabularVAE` keeps its promises: densities in the columns' units, observed cells untouched, exact conditionals."""
+
+import copy
+import datetime
+import itertools
+import math
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import vaekit
+from vaekit import TabularVAE
+from vaekit.errors import DataError, DataTypeError, OptionError
+from vaekit.randomness import isolated_rng
+
+SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
+N = 80
+
+
+def holes(values, first: int):
+    """The values, with every fifth one missing."""
+    return [None if i % 5 == first else value for i, value in enumerate(values)]
+
+
+def pandas() -> pd.DataFrame:
+    """Every type of a column that pandas has, with holes, and columns that are set aside."""
+    rng = np.random.default_rng(0)
+    town = holes(rng.choice(list("abc"), N).tolist(), 0)
+    when = pd.Series(pd.date_range("2020-03-01", periods=N, freq="7h")).where(np.arange(N) % 5 != 1)
+    frame = pd.DataFrame(
+        {
+            "real": pd.Series(holes(rng.normal(size=N), 0), dtype=float),
+            "single": pd.Series(holes(rng.normal(size=N).round(2), 1), dtype="float32"),
+            "whole": pd.Series(holes(rng.poisson(4, N), 2), dtype="Int64"),
+            "plain": rng.integers(-5, 5, N),
+            "id": [f"i{i}" for i in range(N)],
+            "price": pd.Series(holes(rng.lognormal(size=N), 3), dtype="Float64"),
+            "rain": np.where(rng.random(N) < 0.3, 0.0, rng.lognormal(size=N)),
+            "flag": pd.Series(holes(rng.random(N) < 0.5, 4), dtype="boolean"),
+            "objects": pd.Series(holes((rng.random(N) < 0.5).tolist(), 4), dtype=object),
+            "truth": rng.random(N) < 0.4,
+            "text": pd.Series(town, dtype="string"),
+            "object": pd.Series(town, dtype=object),
+            "kind": pd.Series(town, dtype="category"),
+            "grade": pd.Categorical(town, categories=["c", "b", "a"], ordered=True),
+            "size": pd.Categorical(holes([1, 2, 3, 2] * (N // 4), 2), categories=[3, 2, 1], ordered=True),
+            "gone": [None] * N,
+            "when": when,
+            "zoned": when.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin"),
+            "ns": when.astype("datetime64[ns]"),
+            "one": [7] * N,
+            "arrow": pd.Series(holes(rng.poisson(4, N).tolist(), 2), dtype="int64[pyarrow]"),
+        }
+    )
+    frame.loc[3, "rain"] = np.nan
+    return frame.set_axis(pd.Index(range(100, 100 + N), name="key"))
+
+
+def polars() -> pl.DataFrame:
+    frame = pl.from_pandas(pandas()[["real", "whole", "id", "price", "rain", "flag", "truth", "text", "when", "one"]])
+    return frame.with_columns(
+        pl.col("text").cast(pl.Enum(["c", "b", "a"])).alias("grade"),
+        pl.col("text").cast(pl.Categorical).alias("kind"),
+        pl.col("when").dt.date().alias("day"),
+        pl.col("when").dt.cast_time_unit("ms").alias("ms"),
+        pl.col("when").dt.replace_time_zone("UTC").dt.convert_time_zone("Europe/Berlin").alias("zoned"),
+        pl.col("whole").cast(pl.UInt8).alias("byte"),
+        pl.when(pl.col("real") > 0.5).then(float("nan")).otherwise(pl.col("real")).alias("nan"),
+        pl.lit(None).alias("gone"),
+    )
+
+
+def numpy() -> np.ndarray:
+    return np.column_stack([pandas()[name].astype(float) for name in ("real", "whole", "rain", "truth")])
+
+
+TABLES = {
+    "pandas": pandas,
+    "polars": polars,
+    "pyarrow": lambda: polars().drop("grade", "kind").to_arrow(),
+    "numpy": numpy,
+}
+SET_ASIDE = ("id", "one", "gone")
+
+
+@pytest.fixture(scope="module", params=TABLES)
+def table(request):
+    return TABLES[request.param]()
+
+
+@pytest.fixture(scope="module")
+def fitted(table):
+    return TabularVAE(**SMALL).fit(table)
+
+
+def columns_of(table) -> dict[str, tuple[object, np.ndarray, list]]:
+    """Of each column its type, which cells are missing, and its cells."""
+    if isinstance(table, np.ndarray):
+        return {f"x{j}": (table.dtype, np.isnan(table[:, j]), table[:, j].tolist()) for j in range(table.shape[1])}
+    if isinstance(table, pd.DataFrame):
+        return {name: (table[name].dtype, table[name].isna().to_numpy(), table[name].tolist()) for name in table}
+    frame = pl.from_arrow(table) if isinstance(table, pa.Table) else table
+    out = {}
+    for name in table.schema.names if isinstance(table, pa.Table) else table.columns:
+        missing = frame[name].is_null() | (
+            frame[name].is_nan().fill_null(True) if frame[name].dtype.is_float() else False
+        )
+        out[name] = (
+            table.schema.field(name) if isinstance(table, pa.Table) else frame.schema[name],
+            missing.to_numpy(),
+            frame[name].to_list(),
+        )
+    return out
+
+
+def same(a, b) -> bool:
+    if isinstance(a, pa.Table):
+        return a.schema == b.schema and bool(pl.from_arrow(a).equals(pl.from_arrow(b)))  # which holds NaN equal to NaN
+    return np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray) else a.equals(b)
+
+
+# -- imputing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, {"statistic": "median"}, {"draws": 1}], ids=["mean", "median", "draw"])
+def test_imputing_fills_what_is_missing_and_touches_nothing_else(table, fitted, options):
+    before = copy.deepcopy(table)
+    found = fitted.impute(table, num_samples=20, **options)
+    (filled,) = found if "draws" in options else (found,)
+    assert type(filled) is type(table) and same(table, before)
+    old, new = columns_of(table), columns_of(filled)
+    assert list(new) == list(old)
+    for name, (dtype, missing, cells) in old.items():
+        assert new[name][0] == dtype, name
+        assert not new[name][1].any() or name in SET_ASIDE, name
+        kept = [i for i in range(N) if not missing[i]]
+        assert [new[name][2][i] for i in kept] == [cells[i] for i in kept], name
+    if isinstance(table, pd.DataFrame):
+        assert filled.index.equals(table.index)
+
+
+def test_imputed_cells_are_values_of_their_columns(fitted, table):
+    if isinstance(table, pd.DataFrame):
+        filled = fitted.impute(table, num_samples=20)
+        missing = table.isna()
+        assert set(filled["text"][missing["text"]]) <= set("abc")
+        assert set(filled["grade"][missing["grade"]]) <= set("abc")
+        assert set(filled["size"][missing["size"]]) <= {1, 2, 3}
+        assert {type(value) for value in filled["objects"]} == {bool}
+        assert (filled["price"] > 0).all() and (filled["rain"] >= 0).all() and (filled["whole"] >= 0).all()
+
+
+def test_a_table_without_holes_comes_back_as_it_is():
+    frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=N), "n": np.arange(N) % 7})
+    assert TabularVAE(**SMALL).fit(frame).impute(frame).equals(frame)
+
+
+def test_columns_may_come_in_any_order_and_keep_it(fitted, table):
+    if isinstance(table, np.ndarray):
+        return
+    names = list(columns_of(table))
+    turned = table[names[::-1]] if isinstance(table, pd.DataFrame) else table.select(names[::-1])
+    filled = fitted.impute(turned, num_samples=20)
+    assert list(columns_of(filled)) == names[::-1]
+    whole = fitted.impute(table, num_samples=20)
+    for name, (_, _, cells) in columns_of(whole).items():
+        missing = columns_of(filled)[name][1]
+        assert missing.any() or columns_of(filled)[name][2] == cells, name
+    np.testing.assert_allclose(fitted.score_samples(turned, 5), fitted.score_samples(table, 5), rtol=1e-6)
+
+
+def test_draws_differ_and_average_to_the_mean():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=200)
+    frame = pd.DataFrame({"x": z + 0.3 * rng.normal(size=200), "y": 2 * z + 0.3 * rng.normal(size=200)})
+    frame.loc[::10, "y"] = np.nan
+    vae = TabularVAE(**{**SMALL, "epochs": 40, "patience": None}, learning_rate=0.02).fit(frame)
+    m, missing = 200, frame["y"].isna()
+    drawn = np.stack([each.loc[missing, "y"] for each in vae.impute(frame, m, random_state=3)])
+    assert len(np.unique(drawn)) == drawn.size
+    mean, se = drawn.mean(0), drawn.std(0, ddof=1) / m**0.5
+    expected = vae.impute(frame, num_samples=200).loc[missing, "y"].to_numpy()
+    assert (np.abs(mean - expected) <= 5 * se + 0.03 * drawn.std(0)).all()
+    assert np.corrcoef(expected, frame.loc[missing, "x"])[0, 1] > 0.9
+    again, other = vae.impute(frame, 2, random_state=3)[0], vae.impute(frame, 2, random_state=4)[0]
+    assert vae.impute(frame, 2, random_state=3)[0].equals(again) and not again.equals(other)
+
+
+def test_a_cell_of_a_level_not_seen_at_fit_stays_as_it_is():
+    frame = pd.DataFrame({"town": ["a", "b", "c", None] * 20, "x": np.random.default_rng(0).normal(size=80)})
+    vae = TabularVAE(**SMALL).fit(frame)
+    with pytest.warns(UserWarning, match="which the fit has not seen"):
+        filled = vae.impute(frame.replace({"town": {"a": "new"}}))
+    assert (filled["town"][::4] == "new").all() and filled["town"].notna().all()
+
+
+# -- scores ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [8, 3, 1 / 1024])
+@pytest.mark.parametrize("kind", ["real", "positive"])
+def test_the_score_is_per_unit_of_each_column(factor, kind):
+    rng = np.random.default_rng(0)
+    x = rng.normal(5, 2, (N, 2)) if kind == "real" else rng.lognormal(1, 0.7, (N, 2))
+    frame = pd.DataFrame(x, columns=["a", "b"])
+    scaled = frame.assign(b=frame["b"] * factor)
+    options = {**SMALL, "epochs": 20, "learning_rate": 0.01, "schema": {"a": kind, "b": kind}}
+    one, other = TabularVAE(**options).fit(frame), TabularVAE(**options).fit(scaled)
+    lost = one.score(frame, num_samples=2000) - other.score(scaled, num_samples=2000)
+    assert lost == pytest.approx(math.log(factor), abs=0.01)
+
+
+def test_scores_are_functions_of_the_row(table, fitted):
+    whole = fitted.score_samples(table, 20)
+    assert np.isfinite(whole).all() and whole.dtype == np.float32
+    order = np.random.default_rng(0).permutation(N)
+    for rows in (order, order[:7]):
+        some = (
+            table.iloc[rows]
+            if isinstance(table, pd.DataFrame)
+            else table.take(rows)
+            if isinstance(table, pa.Table)
+            else table[rows]
+        )
+        np.testing.assert_allclose(fitted.score_samples(some, 20), whole[rows], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(fitted.transform(some), fitted.transform(table)[rows], rtol=1e-4, atol=1e-5)
+    assert fitted.score(table, num_samples=20) == pytest.approx(whole.mean(), rel=1e-5)
+
+
+def test_a_row_without_a_cell_scores_about_nothing():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=300), "y": rng.choice(["a", "b", "c"], 300)})
+    frame.loc[::10] = None
+    vae = TabularVAE(**{**SMALL, "epochs": 30}, learning_rate=0.01).fit(frame)
+    empty = vae.score_samples(frame.iloc[:1], 4000)
+    assert abs(empty[0]) < 0.05
+    assert vae.impute(frame.iloc[:1]).notna().all().all()
+    assert np.isnan(vae.cell_scores(frame.iloc[:1]).to_numpy(float)).all()
+
+
+def test_the_bound_rises_with_the_samples(fitted, table):
+    bounds = [fitted.score(table, num_samples=k) for k in (1, 5, 25, 125)]
+    assert bounds == sorted(bounds)
+    assert fitted.elbo(table, 500).mean() < bounds[2]
+
+
+def test_missing_columns_score_as_what_is_left(fitted, table):
+    """A column of which no cell is there."""
+    if not isinstance(table, pd.DataFrame):
+        return
+    gone = table.assign(price=pd.Series(pd.NA, index=table.index, dtype="Float64"))
+    assert np.isfinite(fitted.score_samples(gone, 5)).all()
+    assert (fitted.impute(gone, num_samples=5)["price"] > 0).all()
+
+
+# -- a small table of levels, whose probabilities are known by quadrature ----------------------------------------------
+
+LEVELS = {"smokes": (False, True), "town": ("a", "b", "c"), "grade": ("low", "mid", "high")}
+ROWS = pd.DataFrame(list(itertools.product(*LEVELS.values())), columns=list(LEVELS))
+
+
+@pytest.fixture(scope="module")
+def levels():
+    """A model of levels whose weights are drawn, so that its columns depend on each other."""
+    frame = pd.concat([ROWS] * 10, ignore_index=True)
+    vae = TabularVAE(**{**SMALL, "latent_dim": 1}, schema={"grade": list(LEVELS["grade"])}).fit(frame)
+    with isolated_rng(2), torch.no_grad():
+        for parameter in vae.model_.decoder.parameters():
+            parameter += 0.4 * torch.randn_like(parameter)
+    return vae
+
+
+@pytest.fixture(scope="module")
+def joint(levels) -> np.ndarray:
+    z = torch.linspace(-8, 8, 4001)
+    weights = torch.distributions.Normal(0.0, 1.0).log_prob(z).exp() * (z[1] - z[0])
+    with torch.no_grad():
+        each = levels.model_.decode(z[:, None, None]).log_prob(levels._read(ROWS).raw(slice(None))).exp()
+    found = (weights[:, None].double() * each).sum(0).numpy().reshape([len(values) for values in LEVELS.values()])
+    assert found.sum() == pytest.approx(1, abs=1e-3)
+    return found / found.sum()
+
+
+def frequencies(sample: pd.DataFrame) -> np.ndarray:
+    return np.array([((sample == row).all(axis=1)).mean() for _, row in ROWS.iterrows()]).reshape(2, 3, 3)
+
+
+def agree(found: np.ndarray, exact: np.ndarray, n: int, factor: float = 1.0) -> bool:
+    return bool((np.abs(found - exact) <= 5 * np.sqrt(factor * exact * (1 - exact) / n) + 1e-3).all())
+
+
+def test_scores_are_log_probabilities(levels, joint):
+    assert np.abs(joint - joint.sum(axis=(1, 2), keepdims=True) * joint.sum(axis=0, keepdims=True)).max() > 0.005
+    np.testing.assert_allclose(levels.score_samples(ROWS, 5000), np.log(joint).ravel(), atol=0.1)
+
+
+def test_samples_have_the_models_frequencies(levels, joint):
+    n = 10_000
+    assert agree(frequencies(levels.sample(n, random_state=0)), joint, n)
+
+
+@pytest.mark.parametrize("given", [{"smokes": True}, {"town": "c"}, {"grade": "low", "smokes": False}], ids=str)
+def test_samples_given_cells_have_the_conditional_frequencies(levels, joint, given):
+    n = 6000
+    sample = levels.sample(n, random_state=0, given=given)
+    for name, value in given.items():
+        assert (sample[name] == value).all()
+    exact = joint.copy()
+    for axis, (name, values) in enumerate(LEVELS.items()):
+        for place, value in enumerate(values):
+            if name in given and value != given[name]:
+                np.moveaxis(exact, axis, 0)[place] = 0
+    assert agree(frequencies(sample), exact / exact.sum(), n, factor=2)  # codes are drawn from codes that were drawn
+
+
+def test_scores_of_cells_are_differences_of_scores(levels, joint):
+    found = levels.cell_scores(ROWS, 4000)
+    assert list(found.columns) == list(LEVELS) and len(found) == len(ROWS)
+    for axis, name in enumerate(LEVELS):
+        exact = np.log(joint / joint.sum(axis=axis, keepdims=True))
+        np.testing.assert_allclose(found[name], exact.ravel(), atol=0.1)
+        rest = ROWS.astype(object)
+        rest[name] = None
+        differences = levels.score_samples(ROWS, 5000) - levels.score_samples(rest, 5000)
+        np.testing.assert_allclose(found[name], differences, atol=0.2)
+
+
+def test_the_likeliest_level_is_imputed(levels, joint):
+    given = ROWS.astype(object)
+    given["town"] = None
+    filled = levels.impute(given, num_samples=4000)
+    by_town = joint.transpose(0, 2, 1)
+    clear = np.sort(by_town, -1)[..., -1] - np.sort(by_town, -1)[..., -2] > 0.2 * by_town.max(-1)
+    expected = np.array(LEVELS["town"])[by_town.argmax(-1)]
+    for i, row in filled.iterrows():
+        place = int(row["smokes"]), LEVELS["grade"].index(row["grade"])
+        assert not clear[place] or row["town"] == expected[place], i
+
+
+# -- given values of other kinds ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"real": 0.25},
+        {"whole": 3},
+        {"price": 2.5},
+        {"rain": 0.0},
+        {"flag": True},
+        {"text": "b"},
+        {"when": datetime.datetime(2020, 3, 4, 5)},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("make", [pandas, polars])
+def test_given_values_are_in_every_row(make, given):
+    vae = TabularVAE(**SMALL).fit(make())
+    sample = vae.sample(5, random_state=0, given=given)
+    ((name, value),) = given.items()
+    assert list(sample[name]) == [value] * 5
+
+
+def test_samples_are_of_the_types_of_the_fit(table, fitted):
+    if isinstance(table, pa.Table):
+        return
+    sample = fitted.sample(6, random_state=0)
+    assert type(sample) is type(table)
+    assert {name: column[0] for name, column in columns_of(sample).items()} == {
+        n: c[0] for n, c in columns_of(table).items()
+    }
+    rebuilt = fitted.inverse_transform(fitted.transform(table))
+    assert list(columns_of(rebuilt)) == list(columns_of(table))
+
+
+# -- saving, copying, going on -----------------------------------------------------------------------------------------
+
+
+def test_saved_and_loaded_is_the_same(table, fitted, tmp_path):
+    fitted.save(tmp_path / "run")
+    loaded = vaekit.load(tmp_path / "run")
+    assert loaded.schema_ == fitted.schema_ and loaded.get_params() == fitted.get_params()
+    assert same(loaded.impute(table, num_samples=20), fitted.impute(table, num_samples=20))
+    assert np.array_equal(loaded.score_samples(table, 5), fitted.score_samples(table, 5))
+    assert same(loaded.sample(4, random_state=0), fitted.sample(4, random_state=0))
+    assert loaded.evaluate(table, 5) == fitted.evaluate(table, 5)
+
+
+def test_pickle_copy_and_clone(table, fitted):
+    for twin in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
+        assert same(twin.impute(table, num_samples=20), fitted.impute(table, num_samples=20))
+    cloned = clone(TabularVAE(**SMALL, schema={"real": "real"}))
+    assert cloned.get_params()["schema"] == {"real": "real"} and not hasattr(cloned, "model_")
+
+
+@pytest.mark.usefixtures("generators_untouched")
+def test_a_fit_is_a_function_of_data_parameters_and_seed(table, fitted):
+    again = TabularVAE(**SMALL).fit(table)
+    assert np.array_equal(again.score_samples(table, 5), fitted.score_samples(table, 5))
+    assert same(again.impute(table, 1, num_samples=20)[0], fitted.impute(table, 1, num_samples=20)[0])
+    other = TabularVAE(**{**SMALL, "random_state": 1}).fit(table)
+    assert not np.allclose(other.transform(table), fitted.transform(table))
+
+
+def test_warm_start_goes_on():
+    frame = pandas()
+    vae = TabularVAE(**SMALL, warm_start=True).fit(frame)
+    first = vae.transform(frame)
+    vae.fit(frame)
+    assert vae.n_iter_ == 4 and not np.allclose(vae.transform(frame), first)
+
+
+def test_hidden_cells_are_explained_but_not_seen():
+    """With everything hidden the encoder learns nothing, and q is the same for all rows."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=200), "y": rng.normal(size=200)})
+    vae = TabularVAE(**{**SMALL, "epochs": 5}, hide=0.0).fit(frame)
+    blind = TabularVAE(**{**SMALL, "epochs": 5}, hide=1.0).fit(frame)
+    assert vae.history_[-1]["train"] != blind.history_[-1]["train"]
+    assert np.isfinite(blind.score_samples(frame, 5)).all()
+
+
+def test_independent_columns_gain_nothing_and_dependent_ones_do():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=300)
+    frame = pd.DataFrame({"x": z + 0.2 * rng.normal(size=300), "y": np.where(z > 0, "up", "down")})
+    options = {**SMALL, "epochs": 30, "learning_rate": 0.02}
+    assert TabularVAE(**options).fit(frame).evaluate(frame, 50)["gain_over_independent"] > 0.3
+    noise = frame.apply(lambda column: rng.permutation(column))
+    assert abs(TabularVAE(**options).fit(noise).evaluate(noise, 50)["gain_over_independent"]) < 0.15
+
+
+# -- in scikit-learn ---------------------------------------------------------------------------------------------------
+
+
+def test_an_imputer_in_a_pipeline():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=200)
+    X = np.column_stack([z + 0.3 * rng.normal(size=200) for _ in range(4)])
+    y = (z > 0).astype(int)
+    X[rng.random(X.shape) < 0.3] = np.nan
+    imputer = TabularVAE(**{**SMALL, "epochs": 8}, learning_rate=0.02).as_imputer(num_samples=20)
+    pipeline = make_pipeline(imputer, StandardScaler(), LogisticRegression())
+    assert cross_val_score(pipeline, X, y, cv=3).mean() > 0.85
+    assert (
+        cross_val_score(
+            make_pipeline(StandardScaler(), TabularVAE(**SMALL).as_imputer(), LogisticRegression()), X, y, cv=2
+        ).mean()
+        > 0.7
+    )
+    filled = imputer.fit_transform(X)
+    assert np.array_equal(filled[~np.isnan(X)], X[~np.isnan(X)]) and np.isfinite(filled).all()
+    assert not hasattr(imputer.estimator, "model_") and imputer.get_params()["estimator__latent_dim"] == 2
+    search = GridSearchCV(pipeline, {"vaeimputer__estimator__latent_dim": [1, 2]}, cv=2).fit(X, y)
+    assert search.best_params_["vaeimputer__estimator__latent_dim"] in (1, 2)
+
+
+def test_an_imputer_names_its_columns(table):
+    imputer = TabularVAE(**SMALL).as_imputer(statistic="median", num_samples=10).fit(table)
+    assert list(imputer.get_feature_names_out()) == list(columns_of(table))
+    expected = TabularVAE(**SMALL).fit(table).impute(table, statistic="median", num_samples=10)
+    assert same(imputer.transform(table), expected)
+
+
+# -- bad input ---------------------------------------------------------------------------------------------------------
+
+
+def said(error, call) -> str:
+    with pytest.raises(error) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_tables_that_cannot_be_fitted():
+    vae = TabularVAE(**SMALL)
+    assert said(DataError, lambda: vae.fit(pd.DataFrame({"x": [1.5, np.inf, 2.0]}))) == (
+        "Column 'x' holds infinity: replace it, or make it missing."
+    )
+    assert said(DataError, lambda: vae.fit(pd.DataFrame({"x": [None, None]}))) == "Every cell of the table is missing."
+    assert said(DataTypeError, lambda: vae.fit([[1.0, 2.0], [2.0, 3.0]])).startswith(
+        "A table is a pandas or polars DataFrame"
+    )
+    assert said(OptionError, lambda: TabularVAE(**SMALL, schema={"y": "real"}).fit(pandas())) == (
+        "schema names a column 'y' that is not there."
+    )
+    assert not hasattr(vae, "model_")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"schema": "real"}, "schema='real' must map names of columns to kinds, such as {'age': 'count'}."),
+        ({"mixture": 0}, "mixture=0 must be a whole number of at least 1."),
+        ({"hide": 1.5}, "hide=1.5 must be a number of at least 0 and at most 1."),
+        ({"batch_size": 0}, "batch_size=0 must be a whole number of at least 1, or None."),
+        ({"prior": "vamp"}, "prior='vamp' is not one of 'normal', 'mixture', 'flow'."),
+    ],
+)
+def test_options(options, message):
+    assert said(OptionError, lambda: TabularVAE(**{**SMALL, **options}).fit(pandas())) == message
+
+
+@pytest.fixture(scope="module")
+def of_pandas():
+    return TabularVAE(**SMALL).fit(pandas())
+
+
+@pytest.mark.parametrize("method", ["transform", "score_samples", "impute", "cell_scores", "elbo", "posterior"])
+def test_other_tables_than_at_fit(of_pandas, method):
+    call, frame = getattr(of_pandas, method), pandas()
+    assert said(DataError, lambda: call(frame.drop(columns="price"))) == "Column 'price' of the fit is missing."
+    assert (
+        said(DataError, lambda: call(frame.assign(more=1))) == "Column 'more' is not among those of the fit: drop it."
+    )
+    assert said(DataTypeError, lambda: call(frame.assign(real="x"))) == (
+        "Column 'real' is of type String, but was Float64 (real) at fit."
+    )
+    assert (
+        said(DataError, lambda: call(frame.assign(whole=-1)))
+        == "Column 'whole' holds -1, but was never below 0 at fit."
+    )
+
+
+def test_calls_that_cannot_be(of_pandas):
+    frame = pandas()
+    assert (
+        said(OptionError, lambda: of_pandas.impute(frame, statistic="mode"))
+        == "statistic='mode' is not one of 'mean', 'median'."
+    )
+    assert said(OptionError, lambda: of_pandas.impute(frame, 0)) == "draws=0 must be a whole number of at least 1."
+    assert (
+        said(OptionError, lambda: of_pandas.impute(frame, num_samples=0))
+        == "num_samples=0 must be a whole number of at least 1."
+    )
+    assert said(OptionError, lambda: of_pandas.sample(0)) == "n=0 must be a whole number of at least 1."
+    assert said(OptionError, lambda: of_pandas.sample(3, given={"pirce": 2.0})) == (
+        "given names a column 'pirce' that is not there (did you mean 'price'?)."
+    )
+    assert (
+        said(OptionError, lambda: of_pandas.sample(3, given={"id": "i3"}))
+        == "given names the column 'id', which is no part of the model."
+    )
+    assert (
+        said(DataError, lambda: of_pandas.sample(3, given={"text": "x"}))
+        == "Column 'text' has no level 'x': 'a', 'b', 'c' were there at fit."
+    )
+    of_pandas.fit_prior(frame, components=1)
+    assert said(OptionError, lambda: of_pandas.sample(3, given={"text": "a"}, prior="fitted")) == (
+        "given= needs the model's own prior: prior='model'."
+    )
