@@ -153,6 +153,7 @@ def _kind(series: nw.Series[Any], n: int) -> str:
     if is_time(series) or is_number(series):
         values = numbers_of(series)
         values = values[~np.isnan(values)]
+        _check_finite(series.name, values)
         different = np.unique(values)
         if len(different) == 1:
             return "constant"
@@ -170,6 +171,11 @@ def _kind(series: nw.Series[Any], n: int) -> str:
     if isinstance(series.dtype, (nw.String, nw.Object)) and different > max(_FEW, n / 2):
         return "identifier" if different == n else "text"
     return "categorical"
+
+
+def _check_finite(name: str, values: np.ndarray) -> None:
+    if np.isinf(values).any():
+        raise DataError(f"Column {name!r} holds infinity: replace it, or make it missing.")
 
 
 def _skewness(values: np.ndarray) -> float:
@@ -213,8 +219,7 @@ def _numeric(base: Column, series: nw.Series[Any], kind: Any) -> Column:
         raise DataError(f"Column {name!r} holds {what}, so it cannot be {kind}.")
     values = numbers_of(series)
     values = values[~np.isnan(values)]
-    if np.isinf(values).any():
-        raise DataError(f"Column {name!r} holds infinity: replace it, or make it missing.")
+    _check_finite(name, values)
     if kind in ("positive", "count") and values.min() < 0:
         raise DataError(f"Column {name!r} holds {values.min():g}, so it cannot be {kind}.")
     if kind == "count" and ((values != np.round(values)).any() or values.max() > _LARGEST_COUNT):
