@@ -18,7 +18,7 @@ from vaekit.data.columns import infer_schema
 from vaekit.data.frames import as_frame, finish
 from vaekit.data.rows import Rows
 from vaekit.data.streams import TableRows, as_lazy, code_lazy, infer_lazy, lazily
-from vaekit.errors import OptionError
+from vaekit.errors import DataError, OptionError
 from vaekit.estimators.bound import BoundEstimator
 from vaekit.estimators.imputer import VAEImputer
 from vaekit.estimators.options import check_choice, check_draws
@@ -62,12 +62,12 @@ class TabularVAE(BoundEstimator):
         mixture: normal distributions in the likelihood of a number.
         prior: "normal", N(0, I), "mixture" of Gaussians, "flow" (extra `flows`), or a `vaekit.priors.Prior`.
         components: of prior="mixture".
-        objective: "iwae", the bound above with K = `samples` (MIWAE); "elbo", its K = 1 with the KL in closed form; or
-            "dreg", "stl", "tc", as of `VAE`.
+        objective: "iwae", the bound above with K = `samples` (MIWAE); "dreg", the same with gradients of less variance
+            (Tucker et al. 2019); "elbo", its K = 1 with the KL in closed form; "stl" or "tc", as of `VAE`.
         kl, samples, beta, kl_warmup, free_bits: as of `VAE`.
         hide: in training the encoder sees each row without a share of its observed cells, drawn from 0 to `hide`, anew
             at each visit; all observed cells are still explained. Any q gives a bound, so this is one too.
-        batch_size: rows a step; None takes a fiftieth of the rows, but 32 at least and 1,024 at most.
+        batch_size: rows a step; None takes a twenty-fifth of the rows, but 32 at least and 1,024 at most.
         epochs, learning_rate, schedule, optimizer, epsilon, weight_decay, clip_norm, average: as of `VAE`.
         validation_fraction, validation_samples, validation_every, patience, warm_start, device, callbacks: as of `VAE`.
         random_state: None, an int or a RandomState; a fit is a function of it, the data and the parameters.
@@ -96,10 +96,10 @@ class TabularVAE(BoundEstimator):
         *,
         schema: Mapping[str, str | Sequence[Any]] | None = None,
         activation: str = "silu",
-        mixture: int = 3,
+        mixture: int = 2,
         prior: str | Prior = "normal",
         components: int = 100,
-        objective: Literal["elbo", "iwae", "dreg", "stl", "tc"] = "iwae",
+        objective: Literal["elbo", "iwae", "dreg", "stl", "tc"] = "dreg",
         kl: Literal["auto", "analytic", "monte_carlo"] = "auto",
         samples: int = 10,
         beta: float = 1.0,
@@ -114,7 +114,7 @@ class TabularVAE(BoundEstimator):
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
-        average: float | None = None,
+        average: float | None = 0.99,
         validation_fraction: float | None = 0.1,
         validation_samples: int | None = None,
         validation_every: int = 1,
@@ -182,7 +182,13 @@ class TabularVAE(BoundEstimator):
             self.feature_names_in_ = np.array(schema.columns, dtype=object)
         if lazy is not None:
             return code_lazy(lazy, schema), schema
-        return TableRows(torch.from_numpy(code_table(as_frame(X)[0], schema))), schema
+        frame, container = as_frame(X)
+        if container == schema.container == "numpy" and len(frame.columns) != self.n_features_in_:
+            raise DataError(
+                f"X has {len(frame.columns)} features, but {type(self).__name__} is expecting {self.n_features_in_} "
+                "features as input."
+            )
+        return TableRows(torch.from_numpy(code_table(frame, schema))), schema
 
     def _configure(self, stats: ColumnStats) -> None:
         pass
@@ -209,7 +215,7 @@ class TabularVAE(BoundEstimator):
         return model.terms(x, self.samples, posterior=model.posterior(hide_cells(x, self.hide)))
 
     def _value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
-        self.fitted_["batch_size"] = self.batch_size or min(1024, max(32, n // 50))
+        self.fitted_["batch_size"] = self.batch_size or min(1024, max(32, n // 25))
         return super()._value(model, n)
 
     def _finish(self, rows: Rows) -> None:
