@@ -7,7 +7,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.sparse
 import scipy.stats
+import torch
 
 from vaekit.data.columns import MOST_LEVELS, fit_warp, infer_schema
 from vaekit.data.frames import as_frame
@@ -275,7 +277,7 @@ IMPOSSIBLE = [
     (DataError, [1, 2, 3], "binary", "Column 'x' holds 3 different values, so it is not binary."),
     (DataError, [2, 2], "binary", "Column 'x' holds a single value, so it is not binary."),
     (DataError, [2, 2], "ordinal", "Column 'x' holds a single value, so it is not ordinal."),
-    (DataError, ["a"], "categorical", "Column 'x' holds a single value, so it is not categorical."),
+    (DataError, ["a", "a"], "categorical", "Column 'x' holds a single value, so it is not categorical."),
     (DataError, [1, 2, 3], "constant", "Column 'x' holds 3 different values, so it is not constant."),
     (DataError, DAYS[:3], "constant", "Column 'x' holds 3 different values, so it is not constant."),
     (DataError, [1, 2, 3], "datetime", "Column 'x' holds no times, so it cannot be datetime."),
@@ -317,9 +319,11 @@ def refused(error, table) -> str:
 
 def test_tables_without_anything_to_learn_from():
     assert refused(DataError, pd.DataFrame({"a": []})) == "The table has no rows."
-    assert (
-        refused(DataError, pd.DataFrame(index=range(4)))
-        == "The table has no column that can be used (it has no columns)."
+    assert refused(DataError, pd.DataFrame(index=range(4))) == (
+        "The table has 0 feature(s) (shape=(4, 0)) while a minimum of 1 is required."
+    )
+    assert refused(DataError, pd.DataFrame({"a": [1]})) == (
+        "The table has 1 sample, but there is nothing to learn from fewer than 2."
     )
     assert (
         refused(DataError, pl.DataFrame({"a": [None] * 4, "b": [float("nan")] * 4}))
@@ -361,12 +365,36 @@ def test_what_is_no_table(table, request):
     )
 
 
-@pytest.mark.parametrize("array", [np.ones(3), np.ones((2, 2, 2)), np.array([["a", "b"]]), np.ones((2, 2)) * 1j])
-def test_arrays_that_are_no_table(array):
-    assert (
-        refused(DataTypeError, array)
-        == f"An array of shape {array.shape} and type {array.dtype} is no table of numbers."
-    )
+RESHAPE = "Reshape your data, with X.reshape(-1, 1) where they are a single column."
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.ones(3), f"An array of shape (3,) is no table. {RESHAPE}"),
+        (np.ones((2, 2, 2)), f"An array of shape (2, 2, 2) is no table. {RESHAPE}"),
+        ([1.0, 2.0], f"An array of shape (2,) is no table. {RESHAPE}"),
+        (np.array([["a", "b"]]), "An array of shape (1, 2) and type <U1 is no table of numbers."),
+        (np.ones((2, 2)) * 1j, "Complex data not supported: the numbers of a table are real."),
+        (scipy.sparse.eye_array(3), "A table is not given as a sparse matrix: X.toarray() makes it dense."),
+        (
+            np.array([["a", 1.0]], dtype=object),
+            "A ndarray is no table of numbers: could not convert string to float: 'a'.",
+        ),
+    ],
+    ids=["vector", "cube", "list", "text", "complex", "sparse", "objects"],
+)
+def test_arrays_that_are_no_table(array, message):
+    assert refused(DataTypeError, array) == message
+
+
+@pytest.mark.parametrize("make", [np.ndarray.tolist, lambda X: X.astype(object), torch.from_numpy, lambda X: X])
+def test_lists_and_what_is_like_an_array_are_arrays(make):
+    X = np.column_stack([RNG.normal(size=N), COUNTS])
+    X[3, 0] = np.nan
+    frame, container = as_frame(make(X))
+    assert container == "numpy" and frame.columns == ["x0", "x1"]
+    np.testing.assert_array_equal(frame.to_numpy(), X)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import vaekit
 from vaekit import TabularVAE
@@ -442,6 +443,29 @@ def test_independent_columns_gain_nothing_and_dependent_ones_do():
 
 # -- in scikit-learn ---------------------------------------------------------------------------------------------------
 
+# a check compares to the last digit, and products with narrower matrices round by a row's place in the batch
+CHECKED = TabularVAE(**{**SMALL, "latent_dim": 8, "hidden": (16,)})
+
+
+@parametrize_with_checks([CHECKED, CHECKED.as_imputer()])
+@pytest.mark.filterwarnings(
+    "ignore:.*SCIPY_ARRAY_API", "ignore::sklearn.exceptions.SkipTestWarning", "ignore:Column 'x"
+)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+def test_an_array_of_other_columns_than_at_fit():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    vae = TabularVAE(**SMALL).fit(X)
+    for call in (vae.transform, vae.impute, TabularVAE(**SMALL).as_imputer().fit(X).transform):
+        assert said(DataError, lambda call=call: call(X[:, :2])) == (
+            "X has 2 features, but TabularVAE is expecting 3 features as input."
+        )
+
+
+# -- in pipelines ------------------------------------------------------------------------------------------------------
+
 
 def test_an_imputer_in_a_pipeline():
     rng = np.random.default_rng(0)
@@ -487,8 +511,8 @@ def test_tables_that_cannot_be_fitted():
         "Column 'x' holds infinity: replace it, or make it missing."
     )
     assert said(DataError, lambda: vae.fit(pd.DataFrame({"x": [None, None]}))) == "Every cell of the table is missing."
-    assert said(DataTypeError, lambda: vae.fit([[1.0, 2.0], [2.0, 3.0]])).startswith(
-        "A table is a pandas or polars DataFrame"
+    assert said(DataTypeError, lambda: vae.fit({"x": [1.0, 2.0]})) == (
+        "A table is a pandas or polars DataFrame, a pyarrow Table or an (n, D) array, not a dict."
     )
     assert said(OptionError, lambda: TabularVAE(**SMALL, schema={"y": "real"}).fit(pandas())) == (
         "schema names a column 'y' that is not there."

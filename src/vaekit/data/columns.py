@@ -50,6 +50,10 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
     _check_asked(asked, frame.columns)
     if len(frame) == 0:
         raise DataError("The table has no rows.")
+    if not frame.columns:
+        raise DataError(f"The table has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
+    if len(frame) == 1:
+        raise DataError("The table has 1 sample, but there is nothing to learn from fewer than 2.")
     columns = tuple(infer_column(frame[name], asked.get(name)) for name in frame.columns)
     schema = TableSchema(columns, container)
     notes = []
@@ -64,9 +68,9 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
     if constant:
         notes.append(f"columns with a single value: {join(constant, 20)}")
     if not schema.modelled:
-        if columns and len(empty) == len(columns):
+        if len(empty) == len(columns):
             raise DataError("Every cell of the table is missing.")
-        raise DataError(f"The table has no column that can be used ({'; '.join(notes) or 'it has no columns'}).")
+        raise DataError(f"The table has no column that can be used ({'; '.join(notes)}).")
     pooled = [f"{column.name!r} ({column.pool})" for column in columns if column.pool]
     if pooled:
         notes.append(f"rare levels that share one code: {', '.join(pooled)}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import scipy.sparse
 
 from vaekit.errors import DataError, DataTypeError, join
 from vaekit.schema import Column
@@ -20,7 +21,8 @@ def as_frame(table: Any) -> tuple[nw.DataFrame[Any], str]:
     """A DataFrame as narwhals sees it, and what it is: "pandas", "polars", "pyarrow", or "numpy" for an array.
 
     Args:
-        table: pandas or polars DataFrame, pyarrow Table, or (n, D) array of numbers, whose columns become x0, x1, ...
+        table: pandas or polars DataFrame, pyarrow Table, or (n, D) array or lists of numbers, whose columns become x0,
+            x1, ...
 
     Raises:
         DataTypeError: the table is none of these.
@@ -28,11 +30,11 @@ def as_frame(table: Any) -> tuple[nw.DataFrame[Any], str]:
     """
     if isinstance(table, nw.DataFrame):
         return table, str(table.implementation).lower()
-    if isinstance(table, np.ndarray):
-        if table.ndim != 2 or table.dtype.kind not in "biuf":
-            raise DataTypeError(f"An array of shape {table.shape} and type {table.dtype} is no table of numbers.")
-        names = [f"x{j}" for j in range(table.shape[1])]
-        return nw.from_numpy(np.ascontiguousarray(table), schema=names, backend="polars"), "numpy"
+    if scipy.sparse.issparse(table):
+        raise DataTypeError("A table is not given as a sparse matrix: X.toarray() makes it dense.")
+    framed = hasattr(table, "__dataframe__") or type(table).__module__.startswith(("pandas", "polars", "pyarrow"))
+    if isinstance(table, (list, tuple)) or (hasattr(table, "__array__") and not framed):
+        return _of_array(table), "numpy"
     columns = getattr(table, "columns", None)
     if columns is not None and type(table).__module__.startswith("pandas"):
         other = [name for name in columns if not isinstance(name, str)]
@@ -49,6 +51,26 @@ def as_frame(table: Any) -> tuple[nw.DataFrame[Any], str]:
             f"{type(table).__name__}."
         )
     return frame, str(frame.implementation).lower()
+
+
+def _of_array(table: Any) -> nw.DataFrame[Any]:
+    """The columns x0, x1, ... of an array."""
+    try:
+        array = np.asarray(table)
+        array = array.astype(np.float64) if array.dtype.kind == "O" else array
+    except (TypeError, ValueError) as error:
+        raise DataTypeError(f"A {type(table).__name__} is no table of numbers: {error}.") from error
+    if array.dtype.kind == "c":
+        raise DataTypeError("Complex data not supported: the numbers of a table are real.")
+    if array.dtype.kind not in "biuf":
+        raise DataTypeError(f"An array of shape {array.shape} and type {array.dtype} is no table of numbers.")
+    if array.ndim != 2:
+        raise DataTypeError(
+            f"An array of shape {array.shape} is no table. Reshape your data, with X.reshape(-1, 1) where they are a "
+            "single column."
+        )
+    names = [f"x{j}" for j in range(array.shape[1])]
+    return nw.from_numpy(np.ascontiguousarray(array), schema=names, backend="polars")
 
 
 def _be(items: Sequence[object]) -> str:
