@@ -48,6 +48,13 @@ def table_values(table: Any, schema: TableSchema) -> np.ndarray:
     return out
 
 
+def some_columns(schema: TableSchema, most: int) -> TableSchema:
+    """A schema of up to `most` evenly spaced ones of the modelled columns."""
+    columns = schema.modelled
+    chosen = np.unique(np.linspace(0, len(columns) - 1, min(most, len(columns))).astype(int))
+    return TableSchema(tuple(columns[j] for j in chosen), schema.container)
+
+
 # -- associations ------------------------------------------------------------------------------------------------------
 
 

@@ -10,12 +10,14 @@ import numpy as np
 
 from vaekit.data.frames import as_frame, missing_in
 from vaekit.evaluation.holes import hide, imputation_scores
-from vaekit.evaluation.tables import associations, is_levelled, neighbour_distances, table_values
+from vaekit.evaluation.tables import associations, is_levelled, neighbour_distances, some_columns, table_values
 from vaekit.schema import TableSchema
 
 _TRAIN = 10_000  # most rows looked at
 _TEST, _NEAR = 2_000, 1_000  # of test rows, to fill their cells and to find their neighbours
 _SAMPLES = 500  # at least, whose neighbours are found
+_COLUMNS = 50  # most whose associations are looked at
+_GAPS = 2 * 10**8  # cells of held-out and training rows compared, about
 _PATTERNS = 5
 
 TABLE_SCORES = (
@@ -48,10 +50,11 @@ def summarise_table(
 
     Returns:
         "imputation_...": means over the columns of the errors of `imputation_scores`, "rmse" of numbers, "error_rate"
-        of levels. "association_mean" of training rows, and "association_difference", the mean absolute difference to
-        those of as many samples with the holes of these rows. "neighbour_distance": the median distance of samples,
-        with the holes of held-out rows, to the nearest training row; "..._held_out", that of those rows; "too_near",
-        the share of samples that are nearer than 95% of the held-out rows; "copies", the shares at distance 0.
+        of levels. "association_mean" of training rows and up to 50 columns, and "association_difference", the mean
+        absolute difference to those of as many samples with the holes of these rows. "neighbour_distance": the median
+        distance of samples, with the holes of held-out rows, to the nearest training row; "..._held_out", that of
+        those rows; "too_near", the share of samples that are nearer than 95% of the held-out rows; "copies", the
+        shares at distance 0.
         "complete_rows", "patterns": the share of training rows without a hole, and the most frequent sets of missing
         columns. "columns": of each column its name, kind, share of missing cells and errors. None where there is
         nothing to score.
@@ -77,6 +80,7 @@ def _spaced(table: Any, most: int) -> nw.DataFrame[Any]:
 
 
 def _associated(train: nw.DataFrame[Any], sampled: Any, schema: TableSchema) -> dict[str, Any]:
+    schema = some_columns(schema, _COLUMNS)
     pairs = np.tril_indices(len(schema.modelled), -1)
     sampled = hide(sampled, schema, np.isnan(table_values(train, schema)))
     real, drawn = associations(train, schema)[pairs], associations(sampled, schema)[pairs]
@@ -95,7 +99,8 @@ def near_distances(
     There are 500 samples at least. They get the holes of the held-out rows in turn, as a row with fewer cells is nearer
     to others.
     """
-    train, test = _spaced(train, _TRAIN), _spaced(test, _NEAR)
+    train = _spaced(train, _TRAIN)
+    test = _spaced(test, int(np.clip(_GAPS // (len(train) * len(schema.modelled)), 100, _NEAR)))
     holes = np.isnan(table_values(test, schema))
     holes = np.tile(holes, (-(-_SAMPLES // len(holes)), 1))
     drawn = hide(sample(len(holes)), schema, holes)

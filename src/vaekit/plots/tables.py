@@ -14,7 +14,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from vaekit.data.frames import as_frame
 from vaekit.estimators import TabularVAE
 from vaekit.evaluation.holes import hide
-from vaekit.evaluation.tables import associations, is_levelled, table_values
+from vaekit.evaluation.tables import associations, is_levelled, some_columns, table_values
 from vaekit.evaluation.tablescores import near_distances
 from vaekit.plots.canvas import BLUE, INK, MUTED, PALE, WIDTH, figure, grid, quiet, save, short, ticks
 from vaekit.plots.latent import draw_latent
@@ -69,7 +69,7 @@ def _histogram(ax: Axes, column: Column, real: np.ndarray, drawn: np.ndarray) ->
     for values, options in ((real, filled), (drawn, line)):
         ax.hist(values, edges.tolist(), weights=np.full(len(values), 1 / max(1, len(values))), **options)
     if column.kind == "datetime":  # matplotlib too counts days since 1970
-        locator = AutoDateLocator(minticks=2, maxticks=4)
+        locator = AutoDateLocator(minticks=2, maxticks=5)  # the fewest that always can be placed
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     else:
@@ -108,17 +108,18 @@ def draw_associations(estimator: TabularVAE, X_train: Any, path: Path) -> str | 
     if len(schema.modelled) < 2:
         return None
     rows = _rows(X_train)
-    chosen, how = _chosen(len(schema.modelled), _PAIRS)
+    _, how = _chosen(len(schema.modelled), _PAIRS)
+    schema = some_columns(schema, _PAIRS)
     holes = np.isnan(table_values(rows, schema))
     drawn = hide(estimator.sample(len(rows), random_state=0), schema, holes)
-    n, names = len(chosen), [short(schema.modelled[j].name, 16) for j in chosen]
+    n, names = len(schema.modelled), [short(column.name, 16) for column in schema.modelled]
     width = min(WIDTH, 4.5 + 0.8 * n)
     fig = figure(width, 0.5 * width + 0.4)
     axes = fig.subplots(1, 2)
     shades = colormaps["viridis"].with_extremes(bad=PALE)
     picture = None
     for ax, table, title in ((axes[0], rows, "training rows"), (axes[1], drawn, "samples")):
-        strength = associations(table, schema)[np.ix_(chosen, chosen)]
+        strength = associations(table, schema)
         picture = ax.imshow(strength, vmin=0, vmax=1, cmap=shades)
         ax.set_xticks(np.arange(n), names, rotation=90 if max(map(len, names)) > 3 else 0)
         ax.set_yticks(np.arange(n), names if ax is axes[0] else [""] * n)
