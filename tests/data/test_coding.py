@@ -361,6 +361,18 @@ def test_columns_that_are_missing_or_too_many():
     )
 
 
+def test_a_table_without_rows():
+    assert refused(DataError, lambda f: f.head(0)) == "The table has no rows."
+
+
+def test_numbers_beyond_all_reason_keep_finite_codes():
+    _, schema, _ = learned(pl.DataFrame({"x": RNG.normal(size=N), "p": RNG.lognormal(size=N)}))
+    table = pl.DataFrame({"x": [1e20, -1e300, 3.0], "p": [1e300, 1e-300, 2.0]})
+    codes = code_table(as_frame(table)[0], schema)
+    np.testing.assert_array_equal(codes[:2, 0], [1e9, -1e9])
+    assert np.isfinite(codes).all() and (np.abs(codes[2]) < 10).all()
+
+
 OTHER_VALUES = [
     (DataTypeError, "real", ["x"] * N, "Column 'real' is of type String, but was Float64 (real) at fit."),
     (DataTypeError, "town", [1.5] * N, "Column 'town' is of type Float64, but was String (categorical) at fit."),

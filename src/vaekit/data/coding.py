@@ -18,6 +18,8 @@ from vaekit.nn.warp import Warps
 from vaekit.schema import Column, TableSchema
 from vaekit.schema.table import DENSE, LEVELLED
 
+_FARTHEST = 1e9  # warped numbers further out count as these, whose density float32 still holds
+
 
 def check_columns(frame: nw.DataFrame[Any], schema: TableSchema) -> None:
     """Raise DataError where columns are missing or there are others than at fit; their order does not matter."""
@@ -63,6 +65,8 @@ def code_table(frame: nw.DataFrame[Any], schema: TableSchema) -> np.ndarray:
         DataTypeError: a column is of another type than at fit.
     """
     check_columns(frame, schema)
+    if len(frame) == 0:
+        raise DataError("The table has no rows.")
     out = np.empty((len(frame), len(schema.modelled)), np.float32)
     for j, column in enumerate(schema.modelled):
         out[:, j] = code_column(frame[column.name], column)
@@ -116,6 +120,7 @@ def code_numbers(values: np.ndarray, column: Column) -> np.ndarray:
         values = np.where(zero, 1.0, values)
     with torch.no_grad():
         coded = Warps([column], torch.float64)(torch.from_numpy(values)[:, None])[:, 0].numpy()
+    coded = np.clip(coded, -_FARTHEST, _FARTHEST)
     return np.where(zero, -np.inf, coded) if column.kind == "positive" else coded
 
 
