@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
+import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from vaekit.data.coding import code_table
+from vaekit.data.frames import as_frame
+from vaekit.data.streams import TableRows, as_lazy, code_lazy
 from vaekit.errors import DataError, DataTypeError, join
-from vaekit.schema import ArraySchema, Container
+from vaekit.schema import ArraySchema, Container, TableSchema
 
 
 def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, ArraySchema]:
@@ -173,3 +177,26 @@ def _check_precision(values: Any, names: list[str] | None) -> None:
             f"The values in column{s} {where} are too large beside their spread for 32-bit numbers; "
             "subtract a constant from them, or divide by one, first."
         )
+
+
+def read_table(estimator: Any, X: Any, schema: TableSchema) -> TableRows:
+    """Check a table, and give its rows as the model takes them.
+
+    Args:
+        estimator: knows how many columns it was fitted on.
+        X: a table, in memory or to be read a batch at a time.
+        schema: learned at fit.
+
+    Raises:
+        DataError: columns are missing or too many, or hold what they cannot.
+    """
+    lazy = as_lazy(X)
+    if lazy is not None:
+        return code_lazy(lazy, schema)
+    frame, container = as_frame(X)
+    if container == schema.container == "numpy" and len(frame.columns) != estimator.n_features_in_:
+        raise DataError(
+            f"X has {len(frame.columns)} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
+        )
+    return TableRows(torch.from_numpy(code_table(frame, schema)))

@@ -13,14 +13,15 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from vaekit.data.coding import code_given, code_table, fill_table, make_table, point_values, score_table, values_of
+from vaekit.data.coding import code_given, fill_table, make_table, point_values, score_table, values_of
 from vaekit.data.columns import infer_schema
 from vaekit.data.frames import as_frame, finish
 from vaekit.data.rows import Rows
-from vaekit.data.streams import TableRows, as_lazy, code_lazy, infer_lazy, lazily
-from vaekit.errors import DataError, OptionError
+from vaekit.data.streams import TableRows, as_lazy, infer_lazy, lazily
+from vaekit.errors import OptionError
 from vaekit.estimators.bound import BoundEstimator
 from vaekit.estimators.imputer import VAEImputer
+from vaekit.estimators.inputs import read_table
 from vaekit.estimators.options import check_choice, check_draws
 from vaekit.evaluation.imputation import cell_scores, conditionals
 from vaekit.evaluation.likelihood import fit_independent, independent_features
@@ -180,15 +181,7 @@ class TabularVAE(BoundEstimator):
                 self._say(note)
             self.n_features_in_ = len(schema.columns)
             self.feature_names_in_ = np.array(schema.columns, dtype=object)
-        if lazy is not None:
-            return code_lazy(lazy, schema), schema
-        frame, container = as_frame(X)
-        if container == schema.container == "numpy" and len(frame.columns) != self.n_features_in_:
-            raise DataError(
-                f"X has {len(frame.columns)} features, but {type(self).__name__} is expecting {self.n_features_in_} "
-                "features as input."
-            )
-        return TableRows(torch.from_numpy(code_table(frame, schema))), schema
+        return read_table(self, X, schema), schema
 
     def _configure(self, stats: ColumnStats) -> None:
         pass
