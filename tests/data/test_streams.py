@@ -43,7 +43,11 @@ def test_levels_are_counted_over_all_rows(frame, monkeypatch):
     monkeypatch.setattr(streams, "_LOOKED_AT", 100)
     late = frame.with_columns(word=pl.when(pl.int_range(300) == 298).then(pl.lit("rare")).otherwise("word"))
     schema, _ = infer_lazy(late.lazy(), None)
-    assert schema.all_columns[2].levels == ("a", "b", "c", "rare")
+    assert schema.all_columns[2] == infer_schema(*as_frame(late))[0].all_columns[2]
+    many = frame.with_columns(word=pl.concat_str(pl.lit("w"), pl.int_range(300) % 120))
+    column = infer_lazy(many.lazy(), {"word": "categorical"})[0].all_columns[2]
+    assert column == infer_schema(*as_frame(many), {"word": "categorical"})[0].all_columns[2]
+    assert column.pool == 57 and column.codes == 64
 
 
 def test_fit_and_impute_agree_with_those_in_memory(frame, tmp_path):

@@ -205,6 +205,11 @@ def _levelled(base: Column, series: nw.Series[Any], kind: Any, given: tuple[Any,
         counts = counts[counts > 0]
     if len(levels) < 2 or (kind == "binary" and len(levels) > 2):
         raise _other_number(base.name, len(levels), kind)
+    return with_levels(base, kind, levels, counts)
+
+
+def with_levels(base: Column, kind: Any, levels: tuple[Any, ...], counts: np.ndarray) -> Column:
+    """A binary, ordinal or categorical column with levels that were counted; the rarest of very many share a code."""
     pool = 0
     if kind == "categorical" and len(levels) > MOST_LEVELS:
         order = np.argsort(-counts, kind="stable")

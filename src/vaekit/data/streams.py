@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vaekit.data.coding import code_table
-from vaekit.data.columns import Asked, infer_schema
+from vaekit.data.columns import Asked, infer_schema, with_levels
 from vaekit.data.rows import Rows
 from vaekit.errors import DataError
 from vaekit.schema import ColumnStats, TableSchema
@@ -62,14 +62,9 @@ def infer_lazy(lazy: pl.LazyFrame, asked: Asked | None) -> tuple[TableSchema, li
     columns = []
     for column in schema.all_columns:
         if column.kind in ("binary", "categorical") and few.schema[column.name] == pl.String:
-            seen = lazy.select(pl.col(column.name).drop_nulls().unique()).collect(engine="streaming")[column.name]
-            more = sorted(set(seen.to_list()) - set(column.levels))
-            if more:
-                kind: Any = "categorical"
-                rare = (0.5 / max(1, len(few)),) * len(more)
-                column = dataclasses.replace(
-                    column, kind=kind, levels=(*column.levels, *more), shares=(*column.shares, *rare)
-                )
+            counted = lazy.group_by(column.name).len().drop_nulls().sort(column.name).collect(engine="streaming")
+            kind = "binary" if column.kind == "binary" and len(counted) == 2 else "categorical"
+            column = with_levels(column, kind, tuple(counted[column.name].to_list()), counted["len"].to_numpy())
         columns.append(column)
     return dataclasses.replace(schema, all_columns=tuple(columns)), notes
 
