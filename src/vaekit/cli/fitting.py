@@ -77,7 +77,7 @@ def fit_run(
     estimator: Any = None
     if model is not None:  # what is wrong with the options is said before the data are read
         estimator = make_estimator(model, settings, epochs=epochs, seed=seed, device=device)
-    data = split_data(source, kind, seed)
+    data = split_data(source, kind, seed, tabular=None if model is None else model == "tabular")
     if estimator is None:
         estimator = make_estimator(data.default_model, settings, epochs=epochs, seed=seed, device=device)
     data.check_model(estimator)

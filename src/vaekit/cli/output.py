@@ -9,6 +9,7 @@ from typing import Any
 
 from vaekit.data.tables import WRITTEN, write_table
 from vaekit.errors import OptionError, WriteError
+from vaekit.files import written_whole
 
 
 def check_output(path: Path, source: str | None = None, endings: Sequence[str] = WRITTEN) -> None:
@@ -25,3 +26,12 @@ def write_rows(table: Any, path: Path, columns: list[str] | None = None) -> None
     """Write a table and say so."""
     write_table(table, path, columns)
     print(f"{path}: {table.shape[0]} rows", file=sys.stderr)
+
+
+def write_lazily(table: Any, path: Path) -> None:
+    """Write a polars LazyFrame to a .csv or .parquet file as it is read, whole or not at all."""
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise OptionError(f"A table read a batch at a time cannot be written to {str(path)!r}: use .csv or .parquet.")
+    with written_whole(path) as file:
+        table.sink_csv(file) if path.suffix.lower() == ".csv" else table.sink_parquet(file)
+    print(f"{path}: written a batch at a time", file=sys.stderr)

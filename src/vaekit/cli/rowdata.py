@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 
-from vaekit.data.split import split_rows
+from vaekit.data.largetables import blocks, row_numbers
+from vaekit.data.split import draw_rows, split_rows
 from vaekit.errors import DataError, OptionError
 from vaekit.estimators import TabularVAE
 from vaekit.estimators.base import RowEstimator
@@ -23,6 +24,8 @@ from vaekit.schema import Dataset
 from vaekit.training.checkpoint import Checkpoint
 
 TEST_FRACTION = 0.1
+MOST_TEST = 50_000  # rows set aside of a table too large for memory
+MOST_SEEN = 20_000  # of its training rows, that report and pictures look at
 REPORT_SAMPLES = 100
 _HASHED = 50_000  # rows at a time
 
@@ -44,23 +47,37 @@ class RowData:
 
     @classmethod
     def of(cls, data: Dataset, source: str, asked: str | None, seed: int) -> RowData:
-        """Set the test part aside: the data set's own, else a tenth of the rows by the seed."""
-        fingerprint = fingerprint_of(data.X, data.X_test)
+        """Set the test part aside: the data set's own, else a tenth by the seed, of a LazyFrame 50,000 rows at most."""
         record = {"source": source, "kind": data.kind, "asked_kind": asked, "note": data.note}
-        record["fingerprint"] = fingerprint
+        record["fingerprint"] = fingerprint(data)
+        n = _height(data.X)
         if data.X_test is not None:
             how = {"test": "the data set's own test part", "split_seed": None}
             X_train, X_test, y_test = data.X, data.X_test, data.y_test
+        elif n < 3:
+            raise DataError(f"{source!r} has {n} rows; a fit that sets test rows aside needs at least 3.")
+        elif is_lazy(data.X):
+            held = min(max(1, round(n * TEST_FRACTION)), MOST_TEST)
+            X_train, X_test = _split_lazily(data.X, draw_rows(n, held, seed))
+            y_test, n = None, n - held
+            share = f"{held:,}" if held == MOST_TEST else f"{TEST_FRACTION:.0%}"
+            how = {"test": f"{share} of the rows", "split_seed": seed}
         else:
-            n = data.X.shape[0]
-            if n < 3:
-                raise DataError(f"{source!r} has {n} rows; a fit that sets test rows aside needs at least 3.")
             rest, held = split_rows(n, TEST_FRACTION, seed)
             X_train, X_test = data.X[rest], data.X[held]
             y_test = None if data.y is None else data.y[held]
             how = {"test": f"{TEST_FRACTION:.0%} of the rows", "split_seed": seed}
-        record |= {"n_train": int(X_train.shape[0]), "n_test": int(X_test.shape[0]), **how}
+        n_train = n if is_lazy(X_train) else int(X_train.shape[0])
+        record |= {"n_train": n_train, "n_test": int(X_test.shape[0]), **how}
         return cls(X_train, X_test, y_test, data.label_names, record)
+
+    @cached_property
+    def X_seen(self) -> Any:
+        """The training rows that report and pictures look at: of a table too large for memory evenly spaced ones."""
+        if not is_lazy(self.X_train):
+            return self.X_train
+        step = -(-self.record["n_train"] // MOST_SEEN)
+        return row_numbers(self.X_train, lambda number: number % step == 0).collect(engine="streaming")
 
     def check_model(self, estimator: Any) -> None:
         """Raise OptionError where the model is not one of such rows."""
@@ -96,19 +113,49 @@ class RowData:
         summary = estimator.evaluate(self.X_test, num_samples=samples or REPORT_SAMPLES)
         if isinstance(estimator, TabularVAE):
             draw = partial(estimator.sample, random_state=0)
-            summary |= summarise_table(self.X_train, self.X_test, estimator.schema_, estimator.impute, draw)
+            summary |= summarise_table(self.X_seen, self.X_test, estimator.schema_, estimator.impute, draw)
         return summary
 
     def draw(self, estimator: Any, folder: Path) -> list[tuple[str, str]]:
         """Draw the pictures; file name and caption of each."""
         if isinstance(estimator, TabularVAE):
-            return draw_table(estimator, self.X_train, self.X_test, folder)
+            return draw_table(estimator, self.X_seen, self.X_test, folder)
         return draw_all(estimator, self.X_train, self.X_test, self.y_test, folder, label_names=self.label_names)
 
     def write_report(self, folder: Path, *, config: dict[str, Any], **parts: Any) -> None:
         """Write report.md."""
         write = write_table_report if config["model"] == TabularVAE.__name__ else write_report
         write(folder, config=config, **parts)
+
+
+def is_lazy(X: Any) -> bool:
+    """Whether rows are a polars LazyFrame."""
+    return type(X).__name__ == "LazyFrame"
+
+
+def _height(X: Any) -> int:
+    import polars as pl
+
+    return int(X.select(pl.len()).collect(engine="streaming").item() if is_lazy(X) else X.shape[0])
+
+
+def _split_lazily(X: Any, held: np.ndarray) -> tuple[Any, Any]:
+    """The other rows, as a LazyFrame, and those set aside, in memory."""
+    import polars as pl
+
+    numbers = pl.Series(held).cast(pl.UInt32).implode()
+    rest = row_numbers(X, lambda number: ~number.is_in(numbers))
+    return rest, row_numbers(X, lambda number: number.is_in(numbers)).collect(engine="streaming")
+
+
+def fingerprint(data: Dataset) -> str:
+    """sha256 of the rows; of a table too large for memory, of the file's bytes."""
+    if not is_lazy(data.X):
+        return fingerprint_of(data.X, data.X_test)
+    digest = hashlib.sha256()
+    for block in blocks(Path(data.name)):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def fingerprint_of(*parts: Any) -> str:

@@ -10,10 +10,12 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from vaekit.cli.output import check_output, write_rows
+from vaekit.cli.output import check_output, write_lazily, write_rows
+from vaekit.cli.rowdata import is_lazy
+from vaekit.cli.split import read_data
 from vaekit.data.csvtext import MISSING
 from vaekit.data.frames import as_frame, dtype_of, missing_in
-from vaekit.data.sources import read
+from vaekit.data.streams import lazily
 from vaekit.errors import OptionError
 from vaekit.estimators import TabularVAE, load
 from vaekit.estimators.options import check_choice
@@ -43,14 +45,30 @@ def impute_data(
             f"{run} holds a {type(estimator).__name__}, which does not fill missing cells; fit a tabular model: "
             "--model tabular."
         )
-    data = read(source, kind or (read_config(run).get("data") or {}).get("asked_kind"))
+    data = read_data(source, kind or (read_config(run).get("data") or {}).get("asked_kind"), tabular=True)
     if data.kind in ("graph", "images"):
         raise OptionError(f"{source!r} was read as {data.kind} data, but the model is one of tables.")
-    frame = as_fitted(as_frame(data.X)[0], estimator.schema_)
+    options: dict[str, Any] = {"random_state": seed, "statistic": statistic}
+    if is_lazy(data.X):
+        if draws is not None:
+            raise OptionError(
+                f"--draws needs a table in memory, but {source!r} is read a batch at a time: leave it out."
+            )
+        before, left = _impute_lazily(estimator, data.X, output, options)
+    else:
+        before, left = _impute(estimator, data.X, source, output, draws, options)
+    rest = f"; {left:,} stay missing, in columns that are no part of the model" if left else ""
+    print(f"{before - left:,} missing cells filled{rest}", file=sys.stderr)
+
+
+def _impute(
+    estimator: TabularVAE, X: Any, source: str, output: Path, draws: int | None, options: dict[str, Any]
+) -> tuple[int, int]:
+    """Fill a table in memory; the numbers of cells missing before and after."""
+    frame = as_fitted(as_frame(X)[0], estimator.schema_)
     if draws is not None and "draw" in frame.columns:
         raise OptionError(f"{source!r} has a column 'draw', which is what --draws calls its own: rename it.")
     before = _missing(frame)
-    options: dict[str, Any] = {"random_state": seed, "statistic": statistic}
     filled = estimator.impute(frame, draws, **options)
     tables = [nw.from_native(table, eager_only=True) for table in (filled if draws else [filled])]
     left = _missing(tables[0])
@@ -61,23 +79,45 @@ def impute_data(
         ]
         tables = [nw.concat([nw.concat([m.to_frame(), table], how="horizontal") for m, table in numbered])]
     write_rows(tables[0].to_native(), output)
-    rest = f"; {left:,} stay missing, in columns that are no part of the model" if left else ""
-    print(f"{before - left:,} missing cells filled{rest}", file=sys.stderr)
+    return before, left
 
 
-def as_fitted(frame: nw.DataFrame[Any], schema: TableSchema) -> nw.DataFrame[Any]:
+def _impute_lazily(estimator: TabularVAE, X: Any, output: Path, options: dict[str, Any]) -> tuple[int, int]:
+    """Fill a table too large for memory; the numbers of cells missing before and after."""
+    before = left = 0
+
+    def fill(batch: Any) -> Any:
+        nonlocal before, left
+        filled = estimator.impute(batch, **options)
+        before += _missing(as_frame(batch)[0])
+        left += _missing(as_frame(filled)[0])
+        return filled
+
+    write_lazily(lazily(as_fitted(nw.from_native(X), estimator.schema_).to_native(), fill), output)
+    return before, left
+
+
+def as_fitted(frame: Any, schema: TableSchema) -> Any:
     """The table with the types of the fit where its own, told from its few rows, are narrower.
 
     A column without values, or of whole numbers where the fit had others, gets the type of the fit, so that what is
     filled in fits in.
+
+    Args:
+        frame: narwhals DataFrame or LazyFrame.
+        schema: of the fit.
     """
+    kinds = frame.collect_schema()
+    empty = frame.select(nw.all().is_null().all())
+    empty = (empty.collect() if isinstance(empty, nw.LazyFrame) else empty).row(0)
+    empty = dict(zip(kinds, empty, strict=True))
     casts = []
     for column in schema.all_columns:
-        if column.name in frame.columns:
-            series, dtype = frame[column.name], dtype_of(column.dtype)
-            if series.is_null().all():
+        if column.name in kinds:
+            dtype = dtype_of(column.dtype)
+            if empty[column.name]:
                 casts.append(nw.lit(None).cast(dtype).alias(column.name))
-            elif series.dtype.is_integer() and dtype.is_float():
+            elif kinds[column.name].is_integer() and dtype.is_float():
                 casts.append(nw.col(column.name).cast(dtype))
     return frame.with_columns(*casts) if casts else frame
 
@@ -117,9 +157,16 @@ def _value(text: str) -> Any:
         return text
 
 
-def cell_scores(run: Path, estimator: Any, parts: list[Any], samples: int) -> Any:
-    """log p(x_d | x_-d) of each cell of a table; nothing where there is none."""
+def write_cell_scores(run: Path, estimator: Any, parts: list[Any], samples: int, output: Path) -> None:
+    """Write log p(x_d | x_-d) of each cell of a table; nothing where there is none."""
     if not isinstance(estimator, TabularVAE):
         raise OptionError(f"--cells is for a tabular model; {run} holds a {type(estimator).__name__}.")
-    scored = [as_frame(estimator.cell_scores(X, samples))[0] for X in parts]
-    return nw.concat(scored).to_polars().fill_nan(None)
+
+    def score(X: Any) -> Any:
+        return as_frame(estimator.cell_scores(X, samples))[0].to_polars().fill_nan(None)
+
+    if not is_lazy(parts[0]):
+        write_rows(nw.concat([as_frame(score(X))[0] for X in parts]).to_polars(), output)
+    else:
+        kinds = score(parts[0].head(1).collect()).schema
+        write_lazily(lazily(parts[0], score, kinds), output)

@@ -16,9 +16,9 @@ from sklearn.utils.validation import _num_samples
 from vaekit.cli.graphdata import GraphData
 from vaekit.cli.graphverbs import encode_graph, sample_graph
 from vaekit.cli.output import check_output, write_rows
-from vaekit.cli.rowdata import REPORT_SAMPLES, RowData, fingerprint_of
-from vaekit.cli.split import split_data
-from vaekit.cli.tableverbs import cell_scores, given_values
+from vaekit.cli.rowdata import REPORT_SAMPLES, RowData, fingerprint
+from vaekit.cli.split import read_data, split_data
+from vaekit.cli.tableverbs import given_values, write_cell_scores
 from vaekit.data.datasets import dataset_info, dataset_names
 from vaekit.data.sources import read
 from vaekit.errors import OptionError, RunError
@@ -85,10 +85,10 @@ def _test_rows(run: Path, source: str | None, kind: str | None) -> tuple[RowData
     if source is None:
         own = _own_data(run)
         return own, own.X_test
-    data = read(source, kind or _kind(run))
+    config = read_config(run)
+    data = read_data(source, kind or _kind(run), tabular=config["model"] == TabularVAE.__name__)
     _refuse_graph(data, source)
-    fingerprint = (read_config(run).get("data") or {}).get("fingerprint")
-    if data.X_test is None and fingerprint_of(data.X, None) == fingerprint:
+    if data.X_test is None and fingerprint(data) == (config.get("data") or {}).get("fingerprint"):
         print(f"{source} is what {run} was fitted on: its test rows alone are scored.", file=sys.stderr)
         return _test_rows(run, None, None)
     return None, data.X if data.X_test is None else data.X_test
@@ -107,10 +107,11 @@ def _graph_data(run: Path, source: str | None, kind: str | None) -> GraphData:
 
 def _own_data(run: Path) -> Any:
     """What a RUN was fitted on, read and split again as it was."""
-    record = read_config(run).get("data")
+    config = read_config(run)
+    record, tabular = config.get("data"), config["model"] == TabularVAE.__name__
     if record is None:
         raise RunError(f"{run} does not say which data it was fitted on; name them: vaekit evaluate {run} DATA.")
-    data = split_data(record["source"], record.get("asked_kind"), record.get("split_seed") or 0)
+    data = split_data(record["source"], record.get("asked_kind"), record.get("split_seed") or 0, tabular=tabular)
     if data.record["fingerprint"] != record.get("fingerprint"):
         raise RunError(f"{record['source']} has changed since {run} was fitted; name the data to score: DATA.")
     return data
@@ -177,7 +178,7 @@ def encode_data(run: Path, source: str, output: Path, *, kind: str | None, devic
     if isinstance(estimator, GraphEstimator):
         encode_graph(estimator, read(source, kind or "graph"), output)
         return
-    codes = [estimator.transform(X) for X in _parts(read(source, kind or _kind(run)))]
+    codes = [estimator.transform(X) for X in _parts(run, source, kind)]
     write_rows(np.concatenate(codes), output, list(estimator.get_feature_names_out()))
 
 
@@ -186,7 +187,7 @@ def reconstruct_data(run: Path, source: str, output: Path, *, kind: str | None, 
     check_output(output, source)
     estimator = _row_model(run, device, "reconstruct")
     _check_codes(run, estimator)
-    Z = [estimator.transform(X) for X in _parts(read(source, kind or _kind(run)))]
+    Z = [estimator.transform(X) for X in _parts(run, source, kind)]
     write_rows(estimator.inverse_transform(np.concatenate(Z)), output)
 
 
@@ -196,9 +197,9 @@ def score_data(
     """Write scores of each row; see `vaekit score --help`."""
     check_output(output, source)
     estimator = _row_model(run, device, "score")
-    parts = _parts(read(source, kind or _kind(run)))
+    parts = _parts(run, source, kind)
     if cells:
-        write_rows(cell_scores(run, estimator, parts, samples), output)
+        write_cell_scores(run, estimator, parts, samples, output)
         return
     if isinstance(estimator, Autoencoder):
         errors = np.concatenate([-estimator.score_samples(X) for X in parts])
@@ -258,8 +259,9 @@ def _kind(run: Path) -> str | None:
     return (read_config(run).get("data") or {}).get("asked_kind")
 
 
-def _parts(data: Dataset) -> list[Any]:
+def _parts(run: Path, source: str, kind: str | None) -> list[Any]:
     """The rows of DATA in order; of a data set with its own test part, that part comes last."""
+    data = read_data(source, kind or _kind(run), tabular=read_config(run)["model"] == TabularVAE.__name__)
     _refuse_graph(data, data.name)
     return [data.X] if data.X_test is None else [data.X, data.X_test]
 

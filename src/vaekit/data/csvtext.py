@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from vaekit.data.files import quoted
 from vaekit.errors import DataError
@@ -58,7 +58,7 @@ def header(text: str, path: Path) -> list[str]:
     return names
 
 
-def check_lines(text: str, width: int, path: Path) -> None:
+def check_lines(text: str | TextIO, width: int, path: Path) -> None:
     """Raise a DataError that names the first line whose number of cells is not `width`."""
     started = False
     for line, cells in _records(text, path):
@@ -74,17 +74,27 @@ def unpadded(column: pl.Series) -> pl.Series:
     """The numbers of a text column where blanks around the cells are all that hid them ("1, 2" for "1,2")."""
     import polars as pl
 
-    if column.dtype != pl.String:
+    if column.dtype != pl.String or column.str.strip_chars().equals(column):
         return column
+    found = numbers(bare_cells(column))
+    return column if found is None else found
+
+
+def bare_cells(column: pl.Series) -> pl.Series:
+    """A text column without blanks around its cells; what is then empty, or stands for it, is missing."""
     bare = column.str.strip_chars()
-    if bare.equals(column):
-        return column
-    bare = bare.set(bare.is_in(["", *MISSING]).fill_null(False), None)
+    return bare.set(bare.is_in(["", *MISSING]).fill_null(False), None)
+
+
+def numbers(column: pl.Series) -> pl.Series | None:
+    """The numbers of a text column where all its cells are; else None."""
+    import polars as pl
+
     for dtype in (pl.Int64, pl.Float64):
-        numbers = bare.cast(dtype, strict=False)
-        if numbers.null_count() == bare.null_count() < len(bare):
-            return numbers
-    return column
+        found = column.cast(dtype, strict=False)
+        if found.null_count() == column.null_count() < len(column):
+            return found
+    return None
 
 
 def timed(column: pl.Series) -> pl.Series:
@@ -102,9 +112,9 @@ def timed(column: pl.Series) -> pl.Series:
     return times if times.null_count() == column.null_count() else column
 
 
-def _records(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+def _records(text: str | TextIO, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Each record with the number of the line on which it starts."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline="") if isinstance(text, str) else text, strict=True)
     while True:
         line = reader.line_num + 1
         try:

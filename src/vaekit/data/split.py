@@ -37,3 +37,13 @@ def split_rows(n: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarr
     held = min(max(round(n * fraction), 1), n - 1)
     order = np.random.default_rng([int(seed), _STREAM]).permutation(n)
     return np.sort(order[held:]), np.sort(order[:held])
+
+
+def draw_rows(n: int, held: int, seed: int) -> np.ndarray:
+    """The numbers of `held` random ones of `n` rows, sorted, int64; the same ones for the same seed.
+
+    >>> len(draw_rows(10**12, 3, seed=0))
+    3
+    """
+    drawn = np.random.default_rng([int(seed), _STREAM]).choice(n, held, replace=False, shuffle=False)
+    return np.sort(drawn.astype(np.int64))

@@ -125,8 +125,14 @@ def code_lazy(lazy: pl.LazyFrame, schema: TableSchema) -> TableRows:
         return TableRows(torch.from_numpy(codes))  # the file has no name from here on, but stays while it is mapped
 
 
-def lazily(lazy: pl.LazyFrame, change: Callable[[Any], Any]) -> pl.LazyFrame:
-    """A LazyFrame of the same columns whose batches are changed when it is read, so `sink_parquet` needs no memory."""
+def lazily(lazy: pl.LazyFrame, change: Callable[[Any], Any], kinds: Any = None) -> pl.LazyFrame:
+    """A LazyFrame of the same columns whose batches are changed when it is read, so `sink_parquet` needs no memory.
+
+    Args:
+        lazy: a table.
+        change: from a DataFrame of some rows to one of as many.
+        kinds: the polars schema of what it gives, where that is another.
+    """
     from polars.io.plugins import register_io_source
 
     def source(columns: list[str] | None, predicate: Any, n_rows: int | None, size: int | None) -> Iterator[Any]:
@@ -139,4 +145,4 @@ def lazily(lazy: pl.LazyFrame, change: Callable[[Any], Any]) -> pl.LazyFrame:
             if left == 0:
                 return
 
-    return register_io_source(source, schema=lazy.collect_schema())
+    return register_io_source(source, schema=kinds or lazy.collect_schema())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,19 +96,35 @@ def table_dataset(frame: pl.DataFrame, name: str, kind: str | None, where: str) 
 
     if kind == "images":
         raise DataError(f"{where} is a table, whose rows have no shape of an image: save images as .npy or .npz.")
-    fine = (pl.Boolean, pl.String, pl.Categorical, pl.Enum, pl.Null, pl.Date, pl.Datetime)
-    for column, dtype in frame.schema.items():
-        if not (dtype.is_numeric() or isinstance(dtype, fine)):
-            fit = "only numbers, true/false, text and dates fit"
-            raise DataTypeError(f"{where} has a column {column!r} of type {dtype}: {fit}.")
-    wide = [c for c, dtype in frame.schema.items() if dtype.is_decimal() or dtype in (pl.Int128, pl.UInt128)]
-    frame = frame.with_columns(pl.col(wide).cast(pl.Float64))
+    frame = plain_types(frame, frame.schema, where)
     text = [c for c, dtype in frame.schema.items() if not (dtype.is_numeric() or isinstance(dtype, pl.Boolean))]
     if kind == "array" and text:
         raise DataTypeError(f"{where} has columns that are not numbers ({join(text)}): read it with --kind table.")
     numeric = all(dtype.is_numeric() for dtype in frame.schema.values()) and not _has_holes(frame)
     note = f"{frame.height:,} rows of {frame.width:,} columns from {where}"
     return Dataset(name, frame, kind=kind or ("array" if numeric else "table"), note=note)
+
+
+def plain_types(frame: Any, kinds: Mapping[str, pl.DataType], where: str) -> Any:
+    """A polars DataFrame or LazyFrame with decimals and 128-bit integers as float64.
+
+    Args:
+        frame: a table.
+        kinds: the types of its columns.
+        where: how messages name it.
+
+    Raises:
+        DataTypeError: a column is neither numbers, true/false, text nor times.
+    """
+    import polars as pl
+
+    fine = (pl.Boolean, pl.String, pl.Categorical, pl.Enum, pl.Null, pl.Date, pl.Datetime)
+    for column, dtype in kinds.items():
+        if not (dtype.is_numeric() or isinstance(dtype, fine)):
+            fit = "only numbers, true/false, text and dates fit"
+            raise DataTypeError(f"{where} has a column {column!r} of type {dtype}: {fit}.")
+    wide = [c for c, dtype in kinds.items() if dtype.is_decimal() or dtype in (pl.Int128, pl.UInt128)]
+    return frame.with_columns(pl.col(wide).cast(pl.Float64))
 
 
 def _has_holes(frame: pl.DataFrame) -> bool:
