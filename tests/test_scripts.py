@@ -199,3 +199,11 @@ def test_synthetic(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatc
     assert rows["real"]["utility"] > 0.85 > 0.6 > rows["shuffled"]["utility"]
     assert rows["real"]["marginal"] == rows["shuffled"]["marginal"]
     assert rows["real"]["pairs"] < rows["shuffled"]["pairs"]
+
+
+def test_big_table(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    output = tmp_path / "big_table.json"
+    load("benchmarks/big_table.py").main(["--quick", "--output", str(output)])
+    result = written(output)
+    assert result["holes_left"] == 0 and result["took"]["fit"]["rows"] == 3000
+    assert 0.1 < result["peak_gib"] < 4

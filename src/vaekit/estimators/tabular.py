@@ -276,16 +276,16 @@ class TabularVAE(BoundEstimator):
         check_choice("statistic", statistic, ["mean", "median"])
         if draws is not None:
             check_draws("draws", draws)
-        lazy = as_lazy(X)
+        lazy, seed = as_lazy(X), resolve_seed(random_state)
         if lazy is not None:
             check_is_fitted(self, "model_")
             if draws is not None:
                 raise OptionError("draws= needs a table in memory; of a LazyFrame the means and modes are imputed.")
-            options: dict[str, Any] = {"statistic": statistic, "num_samples": num_samples, "random_state": 0}
-            return lazily(lazy, lambda batch: self.impute(batch, **options))
+            how: dict[str, Any] = {"statistic": statistic, "num_samples": num_samples, "random_state": seed}
+            return lazily(lazy, lambda batch: self.impute(batch, **how))
         coded = self._read(X).raw(slice(None))
         frame, container = as_frame(X)
-        missing, seed = torch.isnan(coded), resolve_seed(random_state)
+        missing = torch.isnan(coded)
         some = missing.any(1).nonzero()[:, 0]
         found: list[list[Tensor]] = [[] for _ in range(draws or 1)]
         for known in conditionals(self.model_, TableRows(coded[some]), num_samples, seed) if len(some) else ():
