@@ -1,6 +1,7 @@
 """Evaluation: what a trained model is worth."""
 
 from vaekit.evaluation.annealing import Annealing, annealed_scores, bidirectional_scores, summarise_annealing
+from vaekit.evaluation.imputation import Conditional, cell_scores, conditionals
 from vaekit.evaluation.likelihood import (
     RowScores,
     active_units,
@@ -26,13 +27,16 @@ from vaekit.evaluation.samples import (
 
 __all__ = [
     "Annealing",
+    "Conditional",
     "RowScores",
     "active_units",
     "annealed_scores",
     "bidirectional_scores",
     "bits_per_dim",
+    "cell_scores",
     "classification_scores",
     "cluster_scores",
+    "conditionals",
     "features_of",
     "fit_independent",
     "frechet_distance",

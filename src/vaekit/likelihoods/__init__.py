@@ -12,6 +12,7 @@ from vaekit.likelihoods.counts import NegativeBinomialCounts, PoissonCounts
 from vaekit.likelihoods.levels import CategoricalCodes, DiscretisedLogisticLevels
 from vaekit.likelihoods.mixture import LogisticMixture
 from vaekit.likelihoods.real import Gaussian, HeteroscedasticGaussian
+from vaekit.likelihoods.table import TableColumns, TableDistribution
 from vaekit.schema import ColumnStats
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "LogisticMixture",
     "NegativeBinomialCounts",
     "PoissonCounts",
+    "TableColumns",
+    "TableDistribution",
     "choose_likelihood",
 ]
 

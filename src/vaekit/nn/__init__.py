@@ -5,6 +5,7 @@ from vaekit.nn.graph import GCN, Adjacency, Features, GraphConvolution
 from vaekit.nn.masked import MaskedNetwork
 from vaekit.nn.mlp import ACTIVATIONS, MLP
 from vaekit.nn.scaling import Divide, OneHot, Standardise
+from vaekit.nn.warp import TableFeatures, Warps
 
 __all__ = [
     "ACTIVATIONS",
@@ -19,4 +20,6 @@ __all__ = [
     "MaskedNetwork",
     "OneHot",
     "Standardise",
+    "TableFeatures",
+    "Warps",
 ]
