@@ -106,7 +106,7 @@ def test_columns_and_holes(tmp_path: Path, model: TabularVAE, summary: dict[str,
     low, high = TRAIN["size"].min(), TRAIN["size"].max()
     assert "| na\\|me | identifier |  | set aside: as many values as rows |" in text
     assert f"| size | real | {missing:.1%} | {low:.6g} to {high:.6g} |" in text
-    assert re.search(r"\| cost \| positive \|  \| \S+ to \S+; \d\d\.0% zeros \|", text)
+    assert re.search(r"\| cost \| positive \|  \| \S+ to \S+; \d\d\.\d% zeros \|", text)
     assert re.search(r"\| town \| categorical \|  \| (\w+ \d\d%, ){2}\w+ \d\d% \|", text)
     assert f"| day | datetime |  | {TRAIN['day'].min()} to {TRAIN['day'].max()} |" in text
     assert "| land | constant |  | always x\\_y |" in text

@@ -191,8 +191,8 @@ def test_decimal_places(places, kept):
 def test_zeros_of_a_positive_column_are_counted_and_left_out_of_its_warp():
     numbers = RNG.lognormal(1, 0.5, 300).tolist()
     column, alone = infer([0.0] * 100 + numbers)[0], infer(numbers, "positive")[0]
-    assert (column.kind, column.zeros, column.low) == ("positive", 0.25, 0.0)
-    assert column.warp == alone.warp and alone.zeros == 0
+    assert (column.kind, column.zeros, column.low) == ("positive", 100.5 / 401, 0.0)
+    assert column.warp == alone.warp and alone.zeros == 0.5 / 301 and alone.low == min(numbers)
 
 
 @pytest.mark.parametrize(

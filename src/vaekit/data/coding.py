@@ -115,8 +115,6 @@ def code_numbers(values: np.ndarray, column: Column) -> np.ndarray:
         return values
     zero = values == 0
     if column.kind == "positive":
-        if zero.any() and not column.zeros:
-            raise DataError(f"Column {column.name!r} holds 0, but was above 0 throughout at fit.")
         values = np.where(zero, 1.0, values)
     with torch.no_grad():
         coded = Warps([column], torch.float64)(torch.from_numpy(values)[:, None])[:, 0].numpy()

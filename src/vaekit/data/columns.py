@@ -235,9 +235,10 @@ def _numeric(base: Column, series: nw.Series[Any], kind: Any) -> Column:
         raise DataError(f"Column {name!r} holds other values than whole numbers up to 2**24, so it cannot be a count.")
     if kind == "positive" and values.max() == 0:
         raise DataError(f"Column {name!r} holds no number above 0, so it cannot be positive.")
-    zeros = float((values == 0).mean()) if kind == "positive" else 0.0
-    if zeros:
+    n, smallest = len(values), float(values.min())
+    if kind == "positive":
         values = values[values > 0]
+    zeros = (n - len(values) + 0.5) / (n + 1) if kind == "positive" else 0.0
     few = values[:: max(1, len(values) // FITTED)]
     based = few if kind in ("real", "datetime") else np.log1p(few) if kind == "count" else np.log(few)
     return dataclasses.replace(
@@ -247,7 +248,7 @@ def _numeric(base: Column, series: nw.Series[Any], kind: Any) -> Column:
         zeros=zeros,
         decimals=0 if kind == "count" else _decimals(few) if kind != "datetime" else None,
         step=_step(few) if kind == "datetime" else 0.0,
-        low=0.0 if zeros else float(values.min()),
+        low=smallest,
         high=float(values.max()),
     )
 

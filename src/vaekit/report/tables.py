@@ -201,7 +201,7 @@ def _learned(column: Column) -> str:
         more = f", {count(rest, 'other')}" if rest else ""
         return ", ".join(named) + more + (f" ({column.pool} rare ones as one)" if column.pool else "")
     said = f"{_value(column, column.low)} to {_value(column, column.high)}"
-    return f"{said}; {column.zeros:.1%} zeros" if column.zeros else said
+    return f"{said}; {column.zeros:.1%} zeros" if column.zeros and column.low == 0 else said
 
 
 def _value(column: Column, value: Any) -> str:

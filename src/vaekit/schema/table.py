@@ -70,7 +70,7 @@ class Column:
         shares: frequencies of the levels, smoothed.
         pool: number of the last levels, rare ones, that share one code; within it they keep their frequencies.
         warp: of numbers, the map to about standard normal ones.
-        zeros: share of zeros in a positive column.
+        zeros: share of zeros in a positive column, smoothed by half a row of each, so that a first zero has a place.
         decimals: decimal places that all numbers had, or None.
         step: of times, the seconds of which all were multiples.
         low, high: smallest and largest number.
