@@ -14,6 +14,7 @@ import scipy.sparse
 
 from vaekit.data.largetables import blocks, row_numbers
 from vaekit.data.split import draw_rows, split_rows
+from vaekit.data.streams import is_lazy
 from vaekit.errors import DataError, OptionError
 from vaekit.estimators import TabularVAE
 from vaekit.estimators.base import RowEstimator
@@ -126,11 +127,6 @@ class RowData:
         """Write report.md."""
         write = write_table_report if config["model"] == TabularVAE.__name__ else write_report
         write(folder, config=config, **parts)
-
-
-def is_lazy(X: Any) -> bool:
-    """Whether rows are a polars LazyFrame."""
-    return type(X).__name__ == "LazyFrame"
 
 
 def _height(X: Any) -> int:

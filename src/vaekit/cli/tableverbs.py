@@ -11,11 +11,10 @@ import narwhals as nw
 import numpy as np
 
 from vaekit.cli.output import check_output, write_lazily, write_rows
-from vaekit.cli.rowdata import is_lazy
 from vaekit.cli.split import read_data
 from vaekit.data.csvtext import MISSING
 from vaekit.data.frames import as_frame, dtype_of, missing_in
-from vaekit.data.streams import lazily
+from vaekit.data.streams import is_lazy, lazily
 from vaekit.errors import OptionError
 from vaekit.estimators import TabularVAE, load
 from vaekit.estimators.options import check_choice

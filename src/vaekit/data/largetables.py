@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from vaekit.data.csvtext import MISSING, bare_cells, check_lines, header, numbers, timed
 from vaekit.data.files import GZIP_MAGIC, check_file, quoted, reading
-from vaekit.data.streams import BATCH
 from vaekit.data.tables import plain_types
 from vaekit.errors import DataError
 from vaekit.schema import Dataset
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 LARGE = {".parquet": 256 * 2**20, ".csv": 2**30}  # bytes from which a file is read a batch at a time
+BATCH = 100_000  # rows read at a time
 _BLOCK = 2**20  # bytes
 
 

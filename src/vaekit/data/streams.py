@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vaekit.data.coding import code_table
 from vaekit.data.columns import Asked, infer_schema, with_levels
+from vaekit.data.largetables import BATCH, read_large
 from vaekit.data.rows import Rows
 from vaekit.errors import DataError
 from vaekit.schema import ColumnStats, TableSchema
@@ -23,24 +24,28 @@ from vaekit.schema import ColumnStats, TableSchema
 if TYPE_CHECKING:
     import polars as pl
 
-BATCH = 100_000  # rows read at a time
 _LOOKED_AT = 200_000  # evenly spaced rows from which kinds of columns are told
 
 
 def as_lazy(table: Any) -> pl.LazyFrame | None:
-    """The table as a LazyFrame where it is one, or the path of a .parquet or .csv file; else None."""
-    if isinstance(table, (str, os.PathLike)):
-        import polars as pl
+    """The table as a LazyFrame where it is one, or the path of a .parquet or .csv file; else None.
 
+    A file is read by the rules of the command: see `vaekit.data.largetables.read_large`.
+    """
+    if isinstance(table, (str, os.PathLike)):
         path = Path(table)
         if not path.is_file():
             raise DataError(f"There is no file {str(path)!r}.")
         if path.suffix.lower() not in (".parquet", ".csv"):
             raise DataError(f"{str(path)!r} is read a batch at a time only where it is a .parquet or .csv file.")
-        return pl.scan_parquet(path) if path.suffix.lower() == ".parquet" else pl.scan_csv(path, try_parse_dates=True)
-    if type(table).__module__.startswith("polars") and type(table).__name__ == "LazyFrame":
-        return table
-    return None
+        data = read_large(str(path), "table")
+        return None if data is None else data.X
+    return table if is_lazy(table) else None
+
+
+def is_lazy(table: Any) -> bool:
+    """Whether a table is a polars LazyFrame."""
+    return type(table).__module__.startswith("polars") and type(table).__name__ == "LazyFrame"
 
 
 def batches(lazy: pl.LazyFrame) -> Iterator[nw.DataFrame[Any]]:
@@ -137,7 +142,7 @@ def lazily(lazy: pl.LazyFrame, change: Callable[[Any], Any], kinds: Any = None) 
 
     def source(columns: list[str] | None, predicate: Any, n_rows: int | None, size: int | None) -> Iterator[Any]:
         left = n_rows
-        for batch in lazy.collect_batches(chunk_size=BATCH, maintain_order=True):
+        for batch in map(nw.to_native, batches(lazy)):
             made = change(batch if left is None else batch.head(left))
             left = None if left is None else left - len(made)
             made = made if predicate is None else made.filter(predicate)

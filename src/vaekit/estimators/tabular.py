@@ -181,7 +181,7 @@ class TabularVAE(BoundEstimator):
                 self._say(note)
             self.n_features_in_ = len(schema.columns)
             self.feature_names_in_ = np.array(schema.columns, dtype=object)
-        return read_table(self, X, schema), schema
+        return read_table(self, X if lazy is None else lazy, schema), schema
 
     def _configure(self, stats: ColumnStats) -> None:
         pass
@@ -228,12 +228,9 @@ class TabularVAE(BoundEstimator):
 
     def inverse_transform(self, Z: Any) -> Any:
         """A table from codes (n, L): of each cell the mean of p(x|z), or its mode where it is binary or categorical."""
-        return finish(self._pointed(self._means(Z)), self.schema_.container)
-
-    def _pointed(self, points: np.ndarray) -> Any:
-        columns = self.schema_.modelled
-        values = [point_values(part, column) for part, column in zip(self._cut(points), columns, strict=True)]
-        return make_table(self.schema_, len(points), values)
+        parts = self._cut(self._means(Z))
+        values = [point_values(part, column) for part, column in zip(parts, self.schema_.modelled, strict=True)]
+        return finish(make_table(self.schema_, len(parts[0]), values), self.schema_.container)
 
     def _cut(self, points: np.ndarray) -> list[np.ndarray]:
         """The points of each modelled column: (n,) means, or (n, C) probabilities."""

@@ -89,6 +89,14 @@ def _log1p(x: Tensor) -> Tensor:
     return torch.log1p(x.clamp_min(-0.999999))
 
 
+_GROUPS = {
+    "numeric": ("real", "positive", "datetime"),
+    "counted": ("count",),
+    "ordered": ("ordinal",),
+    "levelled": ("binary", "categorical", "ordinal"),
+}
+
+
 class TableFeatures(nn.Module):
     """What an encoder sees of a table: warped numbers, indicators of codes, 0 where a cell is missing, and a mask.
 
@@ -98,8 +106,8 @@ class TableFeatures(nn.Module):
 
     numeric: Tensor
     counted: Tensor
+    ordered: Tensor
     levelled: Tensor
-    middles: Tensor
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__()
@@ -109,8 +117,6 @@ class TableFeatures(nn.Module):
         self.warps = Warps([columns[j] for j in where["counted"]])
         self.sizes = [columns[j].codes for j in where["levelled"]]
         self.top = [columns[j].codes - 1 for j in where["ordered"]]
-
-    ordered: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, D) coded rows, NaN where missing, to (B, F)."""
@@ -124,11 +130,3 @@ class TableFeatures(nn.Module):
         for j, size in zip(self.levelled.tolist(), self.sizes, strict=True):
             parts.append(F.one_hot(filled[:, j].long().clamp_max(size - 1), size) * seen[:, j : j + 1])
         return torch.cat([*parts, seen.to(x.dtype)], 1)
-
-
-_GROUPS = {
-    "numeric": ("real", "positive", "datetime"),
-    "counted": ("count",),
-    "ordered": ("ordinal",),
-    "levelled": ("binary", "categorical", "ordinal"),
-}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 ColumnKind = Literal[
     "real",
@@ -17,18 +17,7 @@ ColumnKind = Literal[
     "text",
     "identifier",
 ]
-KINDS: tuple[ColumnKind, ...] = (
-    "real",
-    "positive",
-    "count",
-    "binary",
-    "ordinal",
-    "categorical",
-    "datetime",
-    "constant",
-    "text",
-    "identifier",
-)
+KINDS: tuple[ColumnKind, ...] = get_args(ColumnKind)
 LEVELLED = ("binary", "ordinal", "categorical")
 DENSE = ("real", "positive", "datetime")  # with a density
 ASIDE = ("text", "identifier")
