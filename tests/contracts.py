@@ -24,6 +24,7 @@ from vaekit.models import VAE, LatentVariableModel
 from vaekit.models.base import Terms
 from vaekit.models.building import Architecture, build_networks, build_vae, input_scaling
 from vaekit.objectives import (
+    FactorObjective,
     doubly_reparameterised,
     elbo,
     importance_weighted,
@@ -452,6 +453,7 @@ OBJECTIVES = [
     ObjectiveCase("dreg", doubly_reparameterised),
     ObjectiveCase("tc", lambda t: total_correlation(t, 400)),
     ObjectiveCase("tc, beta 4", lambda t: total_correlation(t, 400, beta=4.0), bounds_evidence=False),
+    ObjectiveCase("factor", lambda t: FactorObjective(t.z.shape[-1], hidden=(8,))(t), bounds_evidence=False),
 ]
 
 

@@ -12,6 +12,7 @@ from vaekit.distributions import DiagonalNormal
 from vaekit.errors import OptionError
 from vaekit.models.base import Terms
 from vaekit.objectives import (
+    FactorObjective,
     doubly_reparameterised,
     elbo,
     importance_weighted,
@@ -278,3 +279,78 @@ def test_the_minibatch_estimate_is_exact_on_the_whole_data():
     ).log_prob(t.z[0])
     gained = total_correlation(t, 30, beta=2.0) - total_correlation(t, 30)
     torch.testing.assert_close(-gained, mixture - units.sum(1) + (1 - 2) * -math.log(30), rtol=1e-4, atol=1e-4)
+
+
+# -- the discriminator of the FactorVAE --------------------------------------------------------------------------------
+
+
+def correlated(rho, n):
+    """Terms of n rows whose codes are nearly points, correlated as the two units of a normal distribution are."""
+    mu = torch.randn(n, 2) @ torch.tensor([[1.0, rho], [0.0, (1 - rho**2) ** 0.5]])
+    q = DiagonalNormal(mu, torch.full((n, 2), -6.0))
+    return given(torch.zeros(1, n), q.rsample((1,)), q, StandardNormal(2), lambda x: q)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.9])
+def test_the_discriminator_finds_the_total_correlation(rho):
+    """Of a normal distribution it is -log(1 - rho^2) / 2 nats."""
+    objective = FactorObjective(2, gamma=1.0, hidden=(32, 32), beta=0.0)
+    optimizer = torch.optim.Adam(objective.parameters(), lr=5e-3)
+    for step in range(600):
+        optimizer.param_groups[0]["lr"] = 5e-3 * (1 - step / 600)
+        (-objective(correlated(rho, 256)).mean()).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    found = -float(objective(correlated(rho, 20_000)).mean().detach())
+    assert found == pytest.approx(-0.5 * math.log(1 - rho**2), abs=0.06)
+
+
+def test_it_turns_a_square_until_its_sides_are_the_units():
+    """Of all rotations of a uniform square those by quarter turns have no total correlation."""
+    objective, angle = FactorObjective(2, gamma=1.0, hidden=(32, 32), beta=0.0), torch.tensor(0.4, requires_grad=True)
+    discriminator, rotation = torch.optim.Adam(objective.parameters(), lr=3e-3), torch.optim.Adam([angle], lr=3e-3)
+    for _ in range(500):
+        cos, sin = angle.cos(), angle.sin()
+        turn = torch.stack([torch.stack([cos, -sin]), torch.stack([sin, cos])])
+        q = DiagonalNormal(3 * (torch.rand(256, 2) - 0.5) @ turn, torch.full((256, 2), -4.0))
+        t = given(torch.zeros(1, 256), q.rsample((1,)), q, StandardNormal(2), lambda x, q=q: q)
+        (-objective(t).mean()).backward()
+        for optimizer in (discriminator, rotation):
+            optimizer.step()
+            optimizer.zero_grad()
+    assert float(angle.detach()) == pytest.approx(0, abs=0.1)
+
+
+def test_one_backward_pass_gives_both_gradients():
+    """The model's is that of the ELBO less gamma logit D(z), D's that of its log-likelihood, and the value the former."""
+    exact = c.LinearGaussian(0.3, n=6)
+    x, objective = torch.from_numpy(exact.x), FactorObjective(2, gamma=5.0, hidden=(8,), beta=2.0)
+    weights, own = list(exact.model.parameters()), list(objective.parameters())
+    torch.manual_seed(1)
+    value = objective(exact.model.terms(x, 3), 0.5)
+    value.sum().backward()
+    torch.manual_seed(1)
+    t = exact.model.terms(x, 3)
+    expected = elbo(t, beta=1.0) - 2.5 * objective.discriminator(t.z.flatten(0, 1)).view(3, 6).mean(0)
+    torch.testing.assert_close(value, expected)
+    for weight, gradient in zip(weights, torch.autograd.grad(expected.sum(), weights, allow_unused=True), strict=True):
+        torch.testing.assert_close(weight.grad, gradient)
+    permuted = t.z.detach().clone()
+    torch.manual_seed(1)
+    exact.model.terms(x, 3)  # as many numbers as before the permutation
+    order = torch.rand_like(permuted).argsort(-2)
+    for k in range(3):
+        for unit in range(2):
+            permuted[k, :, unit] = permuted[k, order[k, :, unit], unit]
+    p, p_permuted = (objective.discriminator(z.flatten(0, 1)).sigmoid() for z in (t.z.detach(), permuted))
+    right = 0.5 * (p.log() + (1 - p_permuted).log()).sum() / 3
+    for weight, gradient in zip(own, torch.autograd.grad(right, own), strict=True):
+        torch.testing.assert_close(weight.grad, gradient)
+
+
+def test_without_gamma_it_is_the_elbo():
+    t = terms()
+    for analytic in (True, False):
+        objective = FactorObjective(2, gamma=0.0, beta=3.0, analytic=analytic)
+        torch.testing.assert_close(objective(t), elbo(t, beta=3.0, analytic=analytic))
+    assert FactorObjective(2)(terms(prior=NoClosedForm())).shape == (4,)

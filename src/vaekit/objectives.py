@@ -6,13 +6,16 @@ Every objective with its default arguments is a lower bound on log p(x) in expec
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from vaekit.distributions import DiagonalNormal
 from vaekit.errors import OptionError
 from vaekit.models.base import Terms
+from vaekit.nn import MLP
 from vaekit.pairs import RandomGraph
 
 
@@ -141,6 +144,60 @@ def total_correlation(terms: Terms, n: int, *, beta: float = 1.0, weight: float 
     log_units = (torch.logsumexp(pairs, -2) - scale).sum(-1)
     divergence = terms.log_qz - terms.log_pz + (beta - 1) * (log_qz - log_units)
     return (terms.log_px - weight * divergence).mean(0)
+
+
+class FactorObjective(nn.Module):
+    r"""The objective of the FactorVAE, with the discriminator that it needs (Kim and Mnih 2018, eq. 2 and algorithm 2).
+
+    .. math:: \mathrm{ELBO} - \gamma\, \mathrm{KL}\Big(q(z)\,\Big\|\,\prod_l q(z_l)\Big), \qquad
+              \mathrm{KL} \approx E_{q(z)}[\operatorname{logit} D(z)]
+
+    D(z) is the probability that z is a sample of q(z) and not one of \prod_l q(z_l), which the batch's own samples give
+    once each unit is permuted over the rows. One backward pass gives both gradients: the model's, through D held fixed,
+    and D's own, of its log-likelihood at samples held fixed, which adds nothing to the value.
+
+    Args:
+        latent_dim: L.
+        gamma: weight of the total correlation.
+        hidden: widths of D's hidden layers, leaky ReLU.
+        beta: weight of the KL term.
+        analytic: as in `elbo`; None: in closed form where the prior has one.
+
+    >>> from vaekit.likelihoods import Bernoulli
+    >>> from vaekit.models import VAE
+    >>> model = VAE(MLP(6, (16,), 4), MLP(2, (16,), 6), Bernoulli((6,)), latent_dim=2)
+    >>> FactorObjective(2, gamma=10.0)(model.terms(torch.ones(3, 6))).shape
+    torch.Size([3])
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        gamma: float = 10.0,
+        hidden: Sequence[int] = (256, 256, 256),
+        *,
+        beta: float = 1.0,
+        analytic: bool | None = None,
+    ) -> None:
+        super().__init__()
+        self.gamma, self.beta, self.analytic = gamma, beta, analytic
+        self.discriminator = MLP(latent_dim, hidden, 1, "leaky_relu")
+
+    def forward(self, terms: Terms, weight: float = 1.0) -> Tensor:
+        """(B,) values; `weight` is that of the KL and of the total correlation during warm-up."""
+        analytic = terms.kl is not None if self.analytic is None else self.analytic
+        fixed = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
+        samples = terms.z.flatten(0, -2)  # (K B, L)
+        logits = torch.func.functional_call(self.discriminator, fixed, (samples,)).float().view(terms.z.shape[:-1])
+        value = elbo(terms, beta=self.beta * weight, analytic=analytic) - weight * self.gamma * logits.mean(0)
+        learned = self.log_likelihood(terms.z.detach()).mean(0)
+        return value + (learned - learned.detach())
+
+    def log_likelihood(self, z: Tensor) -> Tensor:
+        """(K, B) log-likelihood of the discriminator at samples z (K, B, L) and at their permutation."""
+        permuted = z.gather(-2, torch.rand_like(z).argsort(-2))
+        joint, product = (self.discriminator(each.flatten(0, -2)).float().view(z.shape[:-1]) for each in (z, permuted))
+        return 0.5 * (F.logsigmoid(joint) + F.logsigmoid(-product))
 
 
 def reweighted(terms: Terms, *, beta: float = 1.0) -> Tensor:

@@ -10,7 +10,7 @@ from torch import nn
 from vaekit.data.rows import Rows
 from vaekit.errors import TrainingError
 from vaekit.training.checkpoint import Checkpoint, TrainingState
-from vaekit.training.loop import Interrupted, TrainingSettings, train
+from vaekit.training.loop import Adversarial, Interrupted, TrainingSettings, train
 from vaekit.training.optimizer import FusedAdam
 
 
@@ -31,11 +31,24 @@ class Line(nn.Module):
 ROWS = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
 
 
-def run(settings=None, *, seed=0, **more):
+def run(settings=None, *, seed=0, adversarial=False, **more):
     model = Line()
     settings = settings or TrainingSettings(epochs=6, batch_size=8, learning_rate=0.05)
-    state = train(model, Rows(ROWS), model.value, settings, seed=seed, **more)
+    value = rivals(model) if adversarial else model.value
+    state = train(model, Rows(ROWS), value, settings, seed=seed, **more)
     return model, state
+
+
+def rivals(model):
+    """The line's value, and a network beside it that learns from noise and pushes the line's offset."""
+    network = nn.Linear(1, 1)
+
+    def value(x, factor):
+        learned = -(network(torch.randn(len(x), 1))[:, 0] - 1).square()
+        push = network.weight.detach()[0, 0] * model.linear.bias
+        return model.value(x, factor) + push + learned - learned.detach()
+
+    return Adversarial(value, network)
 
 
 def equal(a, b):
@@ -75,9 +88,9 @@ class StopAt(Checkpoint):
         return self.stop_requested
 
 
-@pytest.mark.parametrize("average", [None, 0.9])
+@pytest.mark.parametrize(("average", "adversarial"), [(None, False), (0.9, False), (None, True)])
 @pytest.mark.parametrize("stops", [(3,), (7,), (1, 1, 20), (14, 2)])
-def test_stopping_and_resuming_ends_in_the_same_bits(tmp_path, stops, average):
+def test_stopping_and_resuming_ends_in_the_same_bits(tmp_path, stops, average, adversarial):
     settings = TrainingSettings(
         epochs=6, batch_size=8, learning_rate=0.05, schedule="cosine", average=average, kl_warmup=2, patience=4
     )
@@ -85,12 +98,14 @@ def test_stopping_and_resuming_ends_in_the_same_bits(tmp_path, stops, average):
     def validate(model):
         return -float(model.linear.weight.detach().square().sum())
 
-    whole, expected = run(settings, validate=validate)
+    whole, expected = run(settings, validate=validate, adversarial=adversarial)
     path = tmp_path / "state.safetensors"
     for n in stops:
         with pytest.raises(Interrupted):
-            run(settings, validate=validate, checkpoint=StopAt(path, n), state=Checkpoint(path).load())
-    resumed, state = run(settings, validate=validate, state=Checkpoint(path).load())
+            checkpoint = StopAt(path, n)
+            state = Checkpoint(path).load()
+            run(settings, validate=validate, adversarial=adversarial, checkpoint=checkpoint, state=state)
+    resumed, state = run(settings, validate=validate, adversarial=adversarial, state=Checkpoint(path).load())
     assert equal(whole, resumed)
     assert state.best_epoch == expected.best_epoch
     drop = {"seconds"}
@@ -163,6 +178,27 @@ def test_fused_adam_is_torchs(decoupled):
         reference.zero_grad()
     torch.testing.assert_close(ours.weight, theirs.weight)
     torch.testing.assert_close(ours.bias, theirs.bias)
+
+
+def test_a_network_beside_the_model_is_trained_by_its_own_adam():
+    model = Line()
+    value = rivals(model)
+    reference = nn.Linear(1, 1)
+    reference.load_state_dict(value.network.state_dict())
+    optimizer = torch.optim.Adam(reference.parameters(), lr=0.05, betas=(0.5, 0.9))
+    value = Adversarial(
+        lambda x, factor: model.value(x, factor) - (value.network(x[:, :1])[:, 0] - 1).square(), value.network
+    )
+    seen = []
+    rows = Rows(ROWS)
+    take = rows.take
+    rows.take = lambda index: seen.append(take(index)) or seen[-1]
+    train(model, rows, value, TrainingSettings(epochs=2, batch_size=8, learning_rate=0.05), seed=0)
+    for x in seen:
+        (reference(x[:, :1])[:, 0] - 1).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    torch.testing.assert_close(value.network.weight, reference.weight)
 
 
 def test_parameters_without_a_gradient_are_left_alone():

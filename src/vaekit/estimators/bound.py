@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,15 @@ from vaekit.evaluation.likelihood import RowScores, score_independent, score_row
 from vaekit.models import LatentVariableModel
 from vaekit.models.base import Terms
 from vaekit.objectives import (
+    FactorObjective,
     doubly_reparameterised,
     elbo,
     importance_weighted,
     sticking_the_landing,
     total_correlation,
 )
+from vaekit.randomness import isolated_rng
+from vaekit.training.loop import Adversarial
 
 _HELD_OUT_DRAWS = 10_000  # rows times samples behind a held-out bound, about
 _MULTI_SAMPLE = {"iwae": importance_weighted, "dreg": doubly_reparameterised, "stl": sticking_the_landing}
@@ -35,6 +38,8 @@ class BoundEstimator(LatentEstimator):
     samples: int
     beta: float
     free_bits: float
+    gamma: float
+    discriminator: Sequence[int]
     validation_samples: int | None
 
     def _terms(self, model: LatentVariableModel, x: Tensor) -> Terms:
@@ -49,6 +54,13 @@ class BoundEstimator(LatentEstimator):
         if self.objective == "tc":
             return lambda x, factor: total_correlation(self._terms(model, x), n, beta=beta, weight=factor)
         kl = self.kl
+        if self.objective == "factor":
+            analytic = None if kl == "auto" else kl == "analytic"
+            with isolated_rng(self.fitted_["seed"]):
+                factor = FactorObjective(
+                    model.latent_dim, self.gamma, self.discriminator, beta=beta, analytic=analytic
+                ).to(next(model.parameters()).device)
+            return Adversarial(lambda x, weight: factor(self._terms(model, x), weight), factor)
 
         def value(x: Tensor, factor: float) -> Tensor:
             terms = self._terms(model, x)

@@ -45,17 +45,21 @@ def check_options(estimator: BaseEstimator) -> None:
 
 def _check_network(faults: Faults, params: dict[str, Any]) -> None:
     faults.number("latent_dim", params["latent_dim"], low=1, integer=True)
-    if not isinstance(params["hidden"], (tuple, list)):
-        faults.add(f"hidden={params['hidden']!r} must be a tuple of layer widths, such as (512,).")
-    else:
-        for width in params["hidden"]:
-            faults.number("hidden", width, low=1, integer=True)
+    _check_widths(faults, "hidden", params["hidden"])
     faults.choice("activation", params["activation"], ACTIVATIONS)
     for name in ("encoder", "decoder"):
         if name == "decoder" and "use_features" in params:  # of a graph model, a name
             continue
         if params.get(name) is not None and not isinstance(params[name], nn.Module):
             faults.add(f"{name}={params[name]!r} must be a torch.nn.Module, or None.")
+
+
+def _check_widths(faults: Faults, name: str, widths: Any) -> None:
+    if not isinstance(widths, (tuple, list)):
+        faults.add(f"{name}={widths!r} must be a tuple of layer widths, such as (512,).")
+        return
+    for width in widths:
+        faults.number(name, width, low=1, integer=True)
 
 
 def _check_training(faults: Faults, params: dict[str, Any]) -> None:
@@ -121,7 +125,8 @@ def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
     if not isinstance(params["prior"], Prior):
         faults.choice("prior", params["prior"], [name for name in PRIORS if name != "vamp" or "schema" not in params])
     faults.number("components", params["components"], low=1, integer=True)
-    faults.choice("objective", params["objective"], ["elbo", "iwae", "dreg", "stl", "tc"])
+    adversarial = ["factor"] if "gamma" in params else []
+    faults.choice("objective", params["objective"], ["elbo", "iwae", "dreg", "stl", "tc", *adversarial])
     faults.choice("kl", params["kl"], ["auto", "analytic", "monte_carlo"])
     faults.number("samples", params["samples"], low=1, integer=True)
     faults.number("validation_samples", params["validation_samples"], low=1, integer=True, optional=True)
@@ -142,6 +147,9 @@ def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
 def _check_images(faults: Faults, params: dict[str, Any]) -> None:
     """Check what a VAE on vectors and images has."""
     faults.choice("network", params["network"], ["mlp", "conv", "ladder"])
+    if "gamma" in params:
+        faults.number("gamma", params["gamma"], low=0)
+        _check_widths(faults, "discriminator", params["discriminator"])
     if not isinstance(params["channels"], (tuple, list)) or not params["channels"]:
         faults.add(f"channels={params['channels']!r} must be a tuple with the maps of each level, such as (32, 64).")
     else:
@@ -150,7 +158,7 @@ def _check_images(faults: Faults, params: dict[str, Any]) -> None:
     for name, low in (("blocks", 0), ("stochastic_layers", 1), ("masked_layers", 0), ("masked_features", 1)):
         faults.number(name, params[name], low=low, integer=True)
     _check_masked(faults, None, params["masked_channels"], params["masked_kernel"], "masked_channels", "masked_kernel")
-    if params["network"] == "ladder" and params["objective"] in ("dreg", "stl", "tc"):
+    if params["network"] == "ladder" and params["objective"] in ("dreg", "stl", "tc", "factor"):
         faults.add(f"objective={params['objective']!r} needs one layer of latent units, not network='ladder'.")
 
 

@@ -20,16 +20,8 @@ from vaekit.models.building import Architecture, build_vae
 from vaekit.models.hierarchical import HierarchicalVAE, TopDownMean
 from vaekit.models.vae import MeanEncoder
 from vaekit.nn import Divide
-from vaekit.objectives import (
-    doubly_reparameterised,
-    importance_weighted,
-    sticking_the_landing,
-)
 from vaekit.priors import Prior
 from vaekit.schema import ColumnStats
-
-_HELD_OUT_DRAWS = 10_000  # rows times samples behind a held-out bound, about
-_MULTI_SAMPLE = {"iwae": importance_weighted, "dreg": doubly_reparameterised, "stl": sticking_the_landing}
 
 
 class VAE(BoundEstimator, DensityEstimator):
@@ -66,11 +58,14 @@ class VAE(BoundEstimator, DensityEstimator):
         components: of the mixtures "mixture" and "vamp".
         objective: "elbo"; "iwae", the importance-weighted bound with `samples` samples (Burda et al. 2016); "dreg", the
             same with doubly reparameterised gradients (Tucker et al. 2019); "stl", with the path derivative alone
-            (Roeder et al. 2017); "tc", where beta weighs the total correlation (Chen et al. 2018).
+            (Roeder et al. 2017); "tc", the beta-TCVAE, where beta weighs the total correlation (Chen et al. 2018);
+            "factor", the FactorVAE, where `gamma` weighs it beside the bound (Kim and Mnih 2018).
         kl: "analytic" (estimator B of the paper), "monte_carlo" (estimator A), or "auto": B where the prior allows it.
         samples: samples of z per row in training.
         beta: weight of the KL term; 1 is the bound.
         kl_warmup: epochs over which beta rises from 0 to its value.
+        gamma: of "factor", weight of the total correlation, which a discriminator estimates.
+        discriminator: of "factor", widths of its hidden layers; the paper has six of 1,000.
         free_bits: nats per latent unit below which the KL is not pushed.
         epochs: passes over the data, at most.
         batch_size: rows a step.
@@ -84,7 +79,7 @@ class VAE(BoundEstimator, DensityEstimator):
         validation_fraction: share of the rows held out to stop early and choose the best weights; None trains on every
             row, to the last epoch.
         validation_samples: importance samples of the held-out score; None scores by the objective, without
-            `free_bits`, and for "tc" by the ELBO.
+            `free_bits`, and for "tc" and "factor" without the total correlation: for beta = 1 by the ELBO.
         validation_every: epochs from one look at the held-out rows to the next.
         patience: epochs without a better held-out score before training stops, or None.
         precision: "float32", or "bfloat16" for the networks.
@@ -133,11 +128,13 @@ class VAE(BoundEstimator, DensityEstimator):
         binarize: Binarize = "dynamic",
         prior: str | Prior = "normal",
         components: int = 100,
-        objective: Literal["elbo", "iwae", "dreg", "stl", "tc"] = "elbo",
+        objective: Literal["elbo", "iwae", "dreg", "stl", "tc", "factor"] = "elbo",
         kl: Literal["auto", "analytic", "monte_carlo"] = "auto",
         samples: int = 1,
         beta: float = 1.0,
         kl_warmup: float = 0.0,
+        gamma: float = 10.0,
+        discriminator: Sequence[int] = (256, 256, 256),
         free_bits: float = 0.0,
         epochs: int = 200,
         batch_size: int = 128,
@@ -182,6 +179,8 @@ class VAE(BoundEstimator, DensityEstimator):
         self.samples = samples
         self.beta = beta
         self.kl_warmup = kl_warmup
+        self.gamma = gamma
+        self.discriminator = discriminator
         self.free_bits = free_bits
         self.epochs = epochs
         self.batch_size = batch_size

@@ -144,10 +144,10 @@ def _objective(estimator: RowEstimator) -> str:
         return "minus the squared error, standardised"
     many = params["objective"] in ("iwae", "dreg", "stl")
     bound = "importance-weighted bound" if many else "bound (ELBO)"
-    if params["objective"] == "tc":
-        return "training: the objective; held-out: ELBO; nats a row"
-    if params["beta"] != 1:
+    if params["beta"] != 1 and params["objective"] != "tc":
         bound += f", KL weighted {params['beta']:g}"
+    if params["objective"] in ("tc", "factor"):
+        return f"training: the objective; held-out: {bound}; nats a row"
     return f"{bound}, nats a row"
 
 

@@ -29,7 +29,8 @@ class TrainingState:
         step: steps done in the epoch under way.
         best_score: best validation score so far, and the epoch it belongs to.
         history: one record per complete epoch.
-        tensors: named groups of tensors: "model", "optimizer", "best", "average", "rng", "epoch_rng", "values".
+        tensors: named groups of tensors: "model", "optimizer", "best", "average", "network", "network_optimizer" (of a
+            discriminator), "rng", "epoch_rng", "values".
         seconds: spent on the epoch under way.
     """
 

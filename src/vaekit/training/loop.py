@@ -45,6 +45,26 @@ class Examples(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Adversarial:
+    """A value with a network of its own, such as a discriminator, whose gradient it carries beside the model's.
+
+    The loop trains the network at the model's learning rate, by Adam with the decays 0.5 and 0.9 (Kim and Mnih 2018,
+    appendix), and writes it into checkpoints; it is no part of the model.
+
+    Attributes:
+        value: as `train` takes it.
+        network: on the model's device.
+    """
+
+    value: Value
+    network: nn.Module
+
+    def __call__(self, x: Any, factor: float) -> Tensor:
+        """The value of a batch."""
+        return self.value(x, factor)
+
+
 class Interrupted(VaekitError):
     """The run was asked to stop and has written its checkpoint."""
 
@@ -104,7 +124,8 @@ def train(
     Args:
         model: its parameters are trained in place.
         rows: the training data, on the device of the model: `Rows`, or other examples.
-        value: from a batch, of rows (B, \*shape), and the warm-up factor of the KL to (B,) values in nats.
+        value: from a batch, of rows (B, \*shape), and the warm-up factor of the KL to (B,) values in nats; an
+            `Adversarial` one has a network that is trained too.
         settings: how to train.
         seed: fixes the order of the rows and all noise.
         state: where to go on from; changed in place. A new run by default.
@@ -157,17 +178,21 @@ def _train(
         weight_decay=settings.weight_decay,
         decoupled=settings.optimizer == "adamw",
     )
+    parts: dict[str, Any] = {"model": model, "optimizer": optimizer}  # what a checkpoint holds the state of
+    adversary = None
+    if isinstance(value, Adversarial):
+        adversary = FusedAdam(value.network.parameters(), epsilon=settings.epsilon, betas=(0.5, 0.9))
+        parts |= {"network": value.network, "network_optimizer": adversary}
     averaged = None
     if settings.average is not None:
         averaged = AveragedModel(model, multi_avg_fn=_moving_average(settings.average))
+        parts["average"] = averaged
     judged = model if averaged is None else averaged.module
 
     state.tensors.setdefault("best", _snapshot(judged))
     if "model" in state.tensors:
-        model.load_state_dict(state.tensors["model"])
-        optimizer.load_state_dict(state.tensors["optimizer"])
-        if averaged is not None:
-            averaged.load_state_dict(state.tensors["average"])
+        for name, part in parts.items():
+            part.load_state_dict(state.tensors[name])
         set_rng_state(state.tensors["rng"])
 
     run = torch.compile(value) if settings.compile else value
@@ -201,6 +226,8 @@ def _train(
             if settings.clip_norm is not None:
                 nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
             optimizer.step(learning_rate)
+            if adversary is not None:
+                adversary.step(learning_rate)
             if averaged is not None:
                 averaged.update_parameters(model)
             values.append(mean.detach())
@@ -209,7 +236,7 @@ def _train(
                 _check_finite(model, values, state, settings, state.epoch * steps)
             if checkpoint is not None and state.step < steps and checkpoint.due:
                 _check_finite(model, values, state, settings, state.epoch * steps)
-                _save(checkpoint, state, model, averaged, optimizer, epoch_rng, values)
+                _save(checkpoint, state, parts, epoch_rng, values)
 
         trained = time.monotonic()
         state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
@@ -234,7 +261,7 @@ def _train(
             for callback in callbacks:
                 callback(record)
         if checkpoint is not None and checkpoint.due:
-            _save(checkpoint, state, model, averaged, optimizer, rng_state(), values)
+            _save(checkpoint, state, parts, rng_state(), values)
 
     model.load_state_dict(state.tensors["best"])
     model.eval()
@@ -266,21 +293,12 @@ def _snapshot(model: nn.Module) -> dict[str, Tensor]:
 def _save(
     checkpoint: Checkpoint,
     state: TrainingState,
-    model: nn.Module,
-    averaged: AveragedModel | None,
-    optimizer: FusedAdam,
+    parts: dict[str, Any],
     epoch_rng: dict[str, Tensor],
     values: list[Tensor],
 ) -> None:
-    state.tensors |= {
-        "model": dict(model.state_dict()),
-        "optimizer": optimizer.state_dict(),
-        "rng": rng_state(),
-        "epoch_rng": epoch_rng,
-        "values": {"mean": torch.stack(values)},
-    }
-    if averaged is not None:
-        state.tensors["average"] = dict(averaged.state_dict())
+    state.tensors |= {name: dict(part.state_dict()) for name, part in parts.items()}
+    state.tensors |= {"rng": rng_state(), "epoch_rng": epoch_rng, "values": {"mean": torch.stack(values)}}
     checkpoint.save(state)
     if checkpoint.stop_requested:
         raise Interrupted(f"Stopped in epoch {state.epoch + 1}; the checkpoint is written.")

@@ -20,17 +20,24 @@ class FusedAdam:
         epsilon: added to the root of the second moment.
         weight_decay: decoupled from the gradient where `decoupled`, else added to it.
         decoupled: AdamW.
+        betas: decay of the first and of the second moment.
     """
 
     def __init__(
-        self, parameters: Iterable[nn.Parameter], *, epsilon: float, weight_decay: float, decoupled: bool
+        self,
+        parameters: Iterable[nn.Parameter],
+        *,
+        epsilon: float,
+        weight_decay: float = 0.0,
+        decoupled: bool = False,
+        betas: tuple[float, float] = (0.9, 0.999),
     ) -> None:
         self.parameters: list[Tensor] = [p for p in parameters if p.requires_grad]
         self.means = [torch.zeros_like(p) for p in self.parameters]
         self.squares = [torch.zeros_like(p) for p in self.parameters]
         self.steps = [torch.zeros((), device=p.device) for p in self.parameters]
         self._update = adamw if decoupled else adam
-        self._epsilon, self._weight_decay = epsilon, weight_decay
+        self._epsilon, self._weight_decay, self._betas = epsilon, weight_decay, betas
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
@@ -55,8 +62,8 @@ class FusedAdam:
             fused=True,
             amsgrad=False,
             maximize=False,
-            beta1=0.9,
-            beta2=0.999,
+            beta1=self._betas[0],
+            beta2=self._betas[1],
             lr=learning_rate,
             eps=self._epsilon,
             weight_decay=self._weight_decay,
