@@ -300,12 +300,12 @@ def test_names_and_what_is_known_of_them(alone: Path) -> None:
         assert known.name == name
         assert known.what
         assert known.licence
-        assert known.available() == (name in ("digits", "karate"))
+        assert known.available() == (name in ("digits", "shapes", "karate"))
         assert all(file.url.startswith("http") for form in known.forms[:1] for file in form) or known.kind == "graph"
     with pytest.raises(DataError) as caught:
         load_dataset("fashion")
     assert str(caught.value) == "There is no data set named 'fashion' (did you mean 'fashion-mnist'?)."
     with pytest.raises(DataError) as caught:
         load_dataset("?")
-    names = "digits, mnist, mnist-static, fashion-mnist, frey-face, karate, cora, citeseer, pubmed"
+    names = "digits, shapes, mnist, mnist-static, fashion-mnist, frey-face, karate, cora, citeseer, pubmed"
     assert str(caught.value) == f"There is no data set named '?'; there are {names}."

@@ -67,8 +67,8 @@ def test_a_name_as_another_kind() -> None:
         ("minst", "There is neither a data set nor a file named 'minst' (did you mean 'mnist'?)."),
         (
             "xyz",
-            "There is neither a data set nor a file named 'xyz'; the data sets are digits, mnist, mnist-static, "
-            "fashion-mnist, frey-face, karate, cora, citeseer, pubmed.",
+            "There is neither a data set nor a file named 'xyz'; the data sets are digits, shapes, mnist, "
+            "mnist-static, fashion-mnist, frey-face, karate, cora, citeseer, pubmed.",
         ),
         ("x.csv", "There is no file 'x.csv'."),
         ("faces.npy", "There is no file 'faces.npy' (did you mean 'face.npy'?)."),

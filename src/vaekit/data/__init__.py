@@ -11,14 +11,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vaekit.data.datasets import dataset_names, load_dataset
     from vaekit.data.edges import EdgeSplit, split_edges
+    from vaekit.data.factors import FactorImages, factor_images
     from vaekit.data.graphs import write_graph
     from vaekit.data.sources import read
 
-__all__ = ["EdgeSplit", "dataset_names", "load_dataset", "read", "split_edges", "write_graph"]
+__all__ = [
+    "EdgeSplit",
+    "FactorImages",
+    "dataset_names",
+    "factor_images",
+    "load_dataset",
+    "read",
+    "split_edges",
+    "write_graph",
+]
 
 _HOMES = {
     "EdgeSplit": "edges",
+    "FactorImages": "factors",
     "dataset_names": "datasets",
+    "factor_images": "factors",
     "load_dataset": "datasets",
     "read": "sources",
     "split_edges": "edges",

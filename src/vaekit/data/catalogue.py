@@ -127,6 +127,21 @@ CATALOGUE = (
         library="scikit-learn",
     ),
     NamedDataset(
+        name="shapes",
+        what="binary images with known factors, made by vaekit: shape (the label), scale, rotation and position",
+        size="6,144 images of 32 x 32",
+        kind="images",
+        licence="that of vaekit",
+        row=(32, 32),
+        checksums={
+            "X": "241147a45f8333ae4217cb790e49e06b74667b699cd56448a6e58e5a946cf742",
+            "y": "b749d921d629690c19d02608a2aa19a76f795836e98423e88308b47d64971361",
+        },
+        inside=decoders.shapes,
+        library="vaekit",
+        label_names=("square", "ellipse", "heart"),
+    ),
+    NamedDataset(
         name="mnist",
         what="handwritten digits with 256 grey levels and labels",
         size="60,000 + 10,000 images of 28 x 28",

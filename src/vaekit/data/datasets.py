@@ -24,7 +24,7 @@ def dataset_names() -> tuple[str, ...]:
     """Names of the data sets that `load_dataset` knows.
 
     >>> dataset_names()
-    ('digits', 'mnist', 'mnist-static', 'fashion-mnist', 'frey-face', 'karate', 'cora', 'citeseer', 'pubmed')
+    ('digits', 'shapes', 'mnist', 'mnist-static', 'fashion-mnist', 'frey-face', 'karate', 'cora', 'citeseer', 'pubmed')
     """
     return tuple(known.name for known in CATALOGUE)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vaekit.data.arrays import load_mat, load_npz
+from vaekit.data.factors import factor_images
 from vaekit.data.files import opened, quoted
 from vaekit.data.grapharrays import graph_arrays, graph_from_arrays
 from vaekit.data.images import load_idx
@@ -49,6 +50,12 @@ def karate() -> Parts:
 def graph_npz(path: Path) -> Parts:
     """A graph from a .npz file; arrays that are no part of it are passed over."""
     return graph_arrays(graph_from_arrays(load_npz(path), quoted(path)))
+
+
+def shapes() -> Parts:
+    """All combinations of the factors of `factor_images`, labelled by shape."""
+    made = factor_images()
+    return {"X": made.images, "y": made.factors[:, 0].astype(np.uint8)}
 
 
 def frey_npz(path: Path) -> Parts:
