@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import scipy.stats
+import torch
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score, f1_score, normalized_mutual_info_score
@@ -14,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from vaekit import Graph
 from vaekit.errors import DataError, DataTypeError, OptionError
-from vaekit.evaluation import classification_scores, cluster_scores, spectral_embedding
+from vaekit.evaluation import classification_scores, cluster_scores, spectral_embedding, unit_scores
 
 IRIS, SPECIES = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[SPECIES]
@@ -216,3 +217,42 @@ def test_cora_has_seven_classes(vaekit_data):
         folds["n"] == 2708 and folds["accuracy"] > public["accuracy"] and folds["majority"] == pytest.approx(818 / 2708)
     )
     assert cluster_scores(codes, labels, n_init=2)["nmi"] > 0.2
+
+
+# -- neighbours and units ----------------------------------------------------------------------------------------------
+
+
+def test_neighbours_by_hand():
+    codes, labels = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [4.0]]), ["a", "a", "a", "b", "b", "b"]
+    scores = classification_scores(codes, labels, train=[0, 1, 2, 3, 4], test=[5], neighbours=3)
+    assert scores["accuracy"] == 0  # 2, 1 and 0 are nearer than 10
+    assert classification_scores(IRIS, SPECIES, neighbours=5)["accuracy"] > 0.95
+    with pytest.raises(DataError) as caught:
+        classification_scores(codes, labels, train=[0, 3], test=[5], neighbours=3)
+    assert str(caught.value) == "neighbours=3 are more than the 2 nodes of training."
+
+
+def test_units_by_hand():
+    """KL by torch, and a unit at the prior on one row in four."""
+    rng = np.random.default_rng(0)
+    means, stddevs = rng.normal(size=(40, 3)), rng.uniform(0.2, 2, size=(40, 3))
+    means[:10, 2], stddevs[:10, 2], means[:, 1] = 0.0, 1.0, 0.7
+    scores = unit_scores(means, stddevs)
+    q = torch.distributions.Normal(torch.tensor(means), torch.tensor(stddevs))
+    kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).numpy()
+    np.testing.assert_allclose(scores["kl"], kl.mean(0))
+    assert scores["active"].tolist() == [True, False, True]
+    assert scores["collapsed"].tolist() == [(kl[:, 0] < 0.01).mean(), (kl[:, 1] < 0.01).mean(), 0.25]
+
+
+@pytest.mark.parametrize(
+    ("means", "stddevs", "message"),
+    [
+        ([[0.0]], [[1.0, 1.0]], "Means of shape (1, 1) and standard deviations of (1, 2) are not both (N, L)."),
+        ([[0.0]], [[0.0]], "Means must be finite, and standard deviations finite and above 0."),
+    ],
+)
+def test_units_that_cannot_be_scored(means, stddevs, message):
+    with pytest.raises(DataError) as caught:
+        unit_scores(means, stddevs)
+    assert str(caught.value) == message

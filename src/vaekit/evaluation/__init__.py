@@ -1,6 +1,14 @@
 """Evaluation: what a trained model is worth."""
 
 from vaekit.evaluation.annealing import Annealing, annealed_scores, bidirectional_scores, summarise_annealing
+from vaekit.evaluation.disentanglement import (
+    dci,
+    disentanglement_scores,
+    factor_vae_score,
+    mig,
+    mutual_information,
+    sap,
+)
 from vaekit.evaluation.imputation import Conditional, cell_scores, conditionals
 from vaekit.evaluation.likelihood import (
     RowScores,
@@ -15,7 +23,7 @@ from vaekit.evaluation.likelihood import (
     summarise_density,
 )
 from vaekit.evaluation.links import link_scores, spectral_embedding, spectral_scores
-from vaekit.evaluation.representation import classification_scores, cluster_scores
+from vaekit.evaluation.representation import classification_scores, cluster_scores, unit_scores
 from vaekit.evaluation.samples import (
     features_of,
     frechet_distance,
@@ -37,14 +45,20 @@ __all__ = [
     "classification_scores",
     "cluster_scores",
     "conditionals",
+    "dci",
+    "disentanglement_scores",
+    "factor_vae_score",
     "features_of",
     "fit_independent",
     "frechet_distance",
     "kernel_distance",
     "link_scores",
     "mean_and_se",
+    "mig",
+    "mutual_information",
     "precision_recall",
     "sample_quality",
+    "sap",
     "score_density",
     "score_independent",
     "score_rows",
@@ -54,4 +68,5 @@ __all__ = [
     "summarise_annealing",
     "summarise_density",
     "train_features",
+    "unit_scores",
 ]

@@ -1,4 +1,4 @@
-"""What codes know of labels that they were not fitted to: by clusters, and by a linear classifier.
+"""What codes know of labels that they were not fitted to, by clusters and classifiers; and which units know anything.
 
 Nodes without a label (-1, an empty string or NaN) are left out of every score.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vaekit.errors import DataError, DataTypeError, Faults
-from vaekit.evaluation.likelihood import mean_and_se
+from vaekit.evaluation.likelihood import active_units, mean_and_se
 from vaekit.schema.conversion import checked_labels
 
 _DECIMALS = 6  # of codes for k-means, in units of their largest deviation: nearer ones are one point
@@ -66,14 +66,21 @@ def cluster_scores(codes: Any, labels: Any, seed: int = 0, n_init: int = 10) -> 
 
 
 def classification_scores(
-    codes: Any, labels: Any, train: Any = None, test: Any = None, seed: int = 0, folds: int = 5
+    codes: Any,
+    labels: Any,
+    train: Any = None,
+    test: Any = None,
+    seed: int = 0,
+    folds: int = 5,
+    neighbours: int | None = None,
 ) -> dict[str, float | int | None]:
-    """How well a linear classifier reads the classes off the codes.
+    """How well a linear classifier, or the nearest neighbours, read the classes off the codes.
 
-    Logistic regression on codes standardised by the training nodes (scikit-learn's, C = 1). By default every labelled
-    node is predicted once, by the classifier of the folds that do not hold it, the folds stratified by class; classes
-    with fewer members than folds are left out with their nodes, as not every fold could hold one. With `train` and
-    `test` all classes count, and a test node of a class that training does not have is predicted wrongly.
+    Logistic regression on codes standardised by the training nodes (scikit-learn's, C = 1); or, with `neighbours`, the
+    majority of that many nearest training nodes, by the Euclidean distance of the codes as they are. By default every
+    labelled node is predicted once, by the classifier of the folds that do not hold it, the folds stratified by class;
+    classes with fewer members than folds are left out with their nodes, as not every fold could hold one. With `train`
+    and `test` all classes count, and a test node of a class that training does not have is predicted wrongly.
 
     Args:
         codes: (N, L).
@@ -82,6 +89,7 @@ def classification_scores(
         test: numbers of the nodes to predict, or (N,) booleans; none of them in `train`.
         seed: of the folds.
         folds: their number.
+        neighbours: of a node; None: logistic regression.
 
     Returns:
         ``accuracy``; ``accuracy_se``, its standard error over the nodes predicted (None for one), which leaves out the
@@ -91,7 +99,8 @@ def classification_scores(
 
     Raises:
         DataError: the codes are NaN, infinite or not (N, L); the labels are not one for each; of `train` and `test`
-            one is missing, names no node, or shares nodes with the other.
+            one is missing, names no node, or shares nodes with the other; there are fewer training nodes than
+            `neighbours`.
 
     >>> codes, labels = [[0.0], [0.1], [0.3], [5.0], [5.1]], [0, 0, 0, 1, 1]
     >>> classification_scores(codes, labels, folds=2)["accuracy"]
@@ -104,6 +113,7 @@ def classification_scores(
 
     faults = Faults()
     faults.number("folds", folds, low=2, integer=True)
+    faults.number("neighbours", neighbours, low=1, integer=True, optional=True)
     faults.raise_if_any()
     codes, labels, known = _checked(codes, labels)
     if (train is None) != (test is None):
@@ -124,7 +134,10 @@ def classification_scores(
             return {}
         splits = [(fit, rest)]
     truth = np.concatenate([labels[rest] for _, rest in splits])
-    found = np.concatenate([_predict(codes, labels, fit, rest) for fit, rest in splits])
+    fewest = min(len(fit) for fit, _ in splits)
+    if neighbours is not None and fewest < neighbours:
+        raise DataError(f"neighbours={neighbours} are more than the {fewest:,} nodes of training.")
+    found = np.concatenate([_predict(codes, labels, fit, rest, neighbours) for fit, rest in splits])
     commonest = np.concatenate([np.repeat(_commonest(labels[fit]), len(rest)) for fit, rest in splits])
     names = np.unique(truth)
     never: Any = 0  # F1 of a class that was never predicted
@@ -139,12 +152,46 @@ def classification_scores(
     }
 
 
-def _predict(codes: np.ndarray, labels: np.ndarray, fit: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Labels of the nodes `rest` by logistic regression on the nodes `fit`."""
+def unit_scores(means: Any, stddevs: Any, epsilon: float = 0.01) -> dict[str, np.ndarray]:
+    r"""Which units of a code say something of the rows, and on how many rows a unit has collapsed onto N(0, 1).
+
+    Args:
+        means: (N, L) posterior means, the first of what `VAE.posterior` gives.
+        stddevs: (N, L) their standard deviations, the second.
+        epsilon: nats of KL below which a unit is at the prior.
+
+    Returns:
+        (L,) each: ``kl``, the mean over the rows of KL(q(z_l|x) || N(0, 1)) in nats; ``active``, whether the variance
+        of the mean is above 0.01 (Burda et al. 2016); ``collapsed``, the share of rows with a KL below `epsilon`. A
+        unit is (epsilon, delta)-collapsed where that is at least 1 - delta (Lucas et al. 2019, definition 1).
+
+    Raises:
+        DataError: the means or standard deviations hold NaN or infinity, or are not of one shape (N, L).
+
+    >>> scores = unit_scores([[1.0, 0.0], [-1.0, 0.01]], [[0.1, 1.0], [0.1, 1.0]])
+    >>> scores["kl"].round(2), scores["active"], scores["collapsed"]
+    (array([2.31, 0.  ]), array([ True, False]), array([0., 1.]))
+    """
+    mu, sigma = np.asarray(means, dtype=np.float64), np.asarray(stddevs, dtype=np.float64)
+    if mu.ndim != 2 or 0 in mu.shape or mu.shape != sigma.shape:
+        raise DataError(f"Means of shape {mu.shape} and standard deviations of {sigma.shape} are not both (N, L).")
+    if not (np.isfinite(mu).all() and np.isfinite(sigma).all() and (sigma > 0).all()):
+        raise DataError("Means must be finite, and standard deviations finite and above 0.")
+    kl = 0.5 * (mu**2 + sigma**2 - 1) - np.log(sigma)
+    return {"kl": kl.mean(0), "active": active_units(mu), "collapsed": (kl < epsilon).mean(0)}
+
+
+def _predict(
+    codes: np.ndarray, labels: np.ndarray, fit: np.ndarray, rest: np.ndarray, neighbours: int | None
+) -> np.ndarray:
+    """Labels of the nodes `rest` by a classifier fitted to the nodes `fit`."""
     from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    if neighbours is not None:
+        return KNeighborsClassifier(neighbours).fit(codes[fit], labels[fit]).predict(codes[rest])
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=_STEPS))
     return model.fit(codes[fit], labels[fit]).predict(codes[rest])
 
