@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vaekit.distributions import DiagonalNormal
 from vaekit.errors import OptionError
 from vaekit.models.base import Terms
+from vaekit.models.semisupervised import LabelTerms
 from vaekit.nn import MLP
 from vaekit.pairs import RandomGraph
 
@@ -221,3 +222,38 @@ def reweighted(terms: Terms, *, beta: float = 1.0) -> Tensor:
         raise OptionError("objective='reweighted' needs a graph model whose KL has a closed form.")
     data = likelihood.reweighted_log_prob(terms.x).mean(0)
     return data - beta * terms.kl.sum(-1) / likelihood.n_nodes**2
+
+
+def labelled_elbo(terms: LabelTerms) -> Tensor:
+    r"""Bound on log p(x, y) of each row under each label (Kingma et al. 2014, eq. 6), with the KL in closed form.
+
+    .. math:: -\mathcal L(x, y) = E_{q(z|x,y)}[\log p(x|y,z)] + \log p(y) - \mathrm{KL}(q(z|x,y)\,\|\,p(z))
+
+    Returns:
+        (B, C) values.
+    """
+    return (terms.log_px.mean(0) - terms.kl.sum(-1)).T + terms.log_py
+
+
+def semi_supervised(terms: LabelTerms, y: Tensor, log_qy: Tensor, *, alpha: float = 0.1) -> Tensor:
+    r"""Bound of rows some of which have labels, and a classification term (Kingma et al. 2014, eqs. 6 to 9).
+
+    .. math:: \begin{cases} -\mathcal L(x, y) & \text{with a label} \\
+              \sum_y q(y|x)\,[-\mathcal L(x, y)] + H(q(y|x)) & \text{without} \end{cases}
+              \;+\; \alpha\, \frac1M \sum_m \log q(y_m|x_m)
+
+    The sum over labels is exact. With alpha = 0 it bounds log p(x, y) and log p(x).
+
+    Args:
+        terms: the batch's terms.
+        y: (B,) numbers of the labels, -1 where there is none.
+        log_qy: (M,) log q(y|x) of labelled rows, those of the batch or others.
+        alpha: weight of their mean, in each row.
+
+    Returns:
+        (B,) values.
+    """
+    bounds = labelled_elbo(terms)
+    known = bounds.gather(1, y.clamp_min(0).unsqueeze(1)).squeeze(1)
+    summed = (terms.log_qy.exp() * (bounds - terms.log_qy)).sum(1)
+    return torch.where(y < 0, summed, known) + alpha * log_qy.mean()

@@ -1,0 +1,131 @@
+"""The label as a latent variable, M2 of Kingma et al. (2014), Semi-supervised learning with deep generative models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Categorical
+
+from vaekit.distributions import DiagonalNormal
+from vaekit.likelihoods import Likelihood
+from vaekit.models.building import input_scaling
+from vaekit.models.vae import LOG_SIGMA_RANGE
+from vaekit.nn import MLP
+from vaekit.priors import StandardNormal
+from vaekit.schema import ColumnStats
+
+
+class LabelledMLP(nn.Module):
+    """An MLP of a vector and a label, whose first layer is W x + V y, so that all labels of a row share W x.
+
+    Args:
+        in_features: D.
+        classes: C.
+        hidden, out_features, activation: as of `vaekit.nn.MLP`.
+    """
+
+    def __init__(
+        self, in_features: int, classes: int, hidden: Sequence[int], out_features: int, activation: str
+    ) -> None:
+        super().__init__()
+        self.mlp = MLP(in_features, hidden, out_features, activation)
+        self.label = nn.Linear(classes, self.mlp.layers[0].out_features, bias=False)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """(..., D) and (..., C) indicators, which broadcast, to (..., F)."""
+        first, *rest = self.mlp.layers
+        h = first(x) + self.label(y)
+        for layer in rest:
+            h = layer(self.mlp.activation(h))
+        return h
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTerms:
+    """The terms of the bound of a batch for every label it may have, in nats. K samples, C classes, B rows, L units.
+
+    Attributes:
+        log_px: (K, C, B) log p(x|y,z), z from q(z|x,y).
+        kl: (C, B, L) KL(q(z|x,y) || p(z)) per unit.
+        log_py: (C,) log p(y).
+        log_qy: (B, C) log q(y|x).
+    """
+
+    log_px: Tensor
+    kl: Tensor
+    log_py: Tensor
+    log_qy: Tensor
+
+
+class SemiSupervisedVAE(nn.Module):
+    r"""M2 of Kingma et al. (2014): the label is a latent variable beside z, seen in some rows.
+
+    .. math:: p(x, y, z) = p(y)\,N(z; 0, I)\,p(x|y,z), \qquad q(y, z|x) = q(y|x)\,N(z; \mu(x,y), \sigma^2(x,y))
+
+    Args:
+        likelihood: reads the decoder's raw parameters as p(x|y,z).
+        classes: number C of labels.
+        latent_dim: L.
+        hidden: widths of the hidden layers of all three networks; the decoder has them in reverse.
+        activation: of all three.
+        stats: of the data, for the scaling and the start of the decoder.
+
+    >>> from vaekit.likelihoods import Bernoulli
+    >>> stats = ColumnStats.placeholder((6,))
+    >>> model = SemiSupervisedVAE(Bernoulli((6,)), classes=3, latent_dim=2, hidden=(8,), activation="tanh", stats=stats)
+    >>> terms = model.terms(torch.ones(4, 6), num_samples=5)
+    >>> terms.log_px.shape, terms.kl.shape, terms.log_qy.shape
+    (torch.Size([5, 3, 4]), torch.Size([3, 4, 2]), torch.Size([4, 3]))
+    """
+
+    log_py: Tensor
+
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        classes: int,
+        latent_dim: int,
+        hidden: Sequence[int],
+        activation: str,
+        stats: ColumnStats,
+    ) -> None:
+        super().__init__()
+        self.likelihood = likelihood
+        self.latent_dim = latent_dim
+        self.prior = StandardNormal(latent_dim)
+        self.scaling = input_scaling(likelihood, stats)
+        size = self.scaling(torch.zeros(1, *likelihood.shape)).numel()
+        out = likelihood.num_params * stats.mean.numel()
+        self.classifier = MLP(size, hidden, classes, activation)
+        self.encoder = LabelledMLP(size, classes, hidden, 2 * latent_dim, activation)
+        self.decoder = LabelledMLP(latent_dim, classes, tuple(reversed(hidden)), out, activation)
+        with torch.no_grad():
+            self.decoder.mlp.output.bias.copy_(likelihood.marginal(stats).reshape(-1))
+        self.register_buffer("log_py", torch.full((classes,), 1 / classes).log())
+
+    def label_posterior(self, x: Tensor) -> Categorical:
+        """q(y|x), of batch shape (B,)."""
+        return Categorical(logits=self.classifier(self.scaling(x)).float(), validate_args=False)
+
+    def posterior(self, x: Tensor, y: Tensor) -> DiagonalNormal:
+        r"""q(z|x,y) for x of shape (B, \*shape) and indicators y (..., C) that broadcast with (B, C)."""
+        mu, log_sigma = self.encoder(self.scaling(x).flatten(1), y).float().chunk(2, -1)
+        if not self.training:
+            log_sigma = log_sigma.clamp(*LOG_SIGMA_RANGE)
+        return DiagonalNormal(mu, log_sigma)
+
+    def decode(self, z: Tensor, y: Tensor) -> torch.distributions.Distribution:
+        """p(x|y,z) for z (..., L) and indicators y (..., C) that broadcast."""
+        params = self.decoder(z, y).float()
+        return self.likelihood(params.reshape(*params.shape[:-1], *self.likelihood.param_shape))
+
+    def terms(self, x: Tensor, num_samples: int = 1) -> LabelTerms:
+        r"""The terms of the bound of rows x, (B, \*shape), under every label."""
+        every = torch.eye(len(self.log_py), device=x.device).unsqueeze(1)  # (C, 1, C)
+        q = self.posterior(x, every)  # (C, B)
+        z = q.rsample(torch.Size((num_samples,)))
+        log_px = self.decode(z, every).log_prob(x)
+        return LabelTerms(log_px, q.kl_units(), self.log_py, self.label_posterior(x).logits)
