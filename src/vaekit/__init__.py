@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, PixelCNN, TabularVAE, load
+    from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
     from vaekit.schema import Graph
 
 _HOMES = {
     "Autoencoder": "vaekit.estimators",
+    "ConditionalVAE": "vaekit.estimators",
     "GAE": "vaekit.estimators",
     "Graph": "vaekit.schema",
     "PixelCNN": "vaekit.estimators",
@@ -23,7 +24,18 @@ _HOMES = {
     "load": "vaekit.estimators",
 }
 
-__all__ = ["GAE", "VAE", "VGAE", "Autoencoder", "Graph", "PixelCNN", "TabularVAE", "__version__", "load"]
+__all__ = [
+    "GAE",
+    "VAE",
+    "VGAE",
+    "Autoencoder",
+    "ConditionalVAE",
+    "Graph",
+    "PixelCNN",
+    "TabularVAE",
+    "__version__",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:

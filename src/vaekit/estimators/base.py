@@ -27,7 +27,7 @@ from vaekit.training.checkpoint import Checkpoint
 BATCH = 1024  # rows at a time outside training
 _ARCHITECTURE = (
     *(field.name for field in dataclasses.fields(Architecture)),
-    *("layers", "kernel_size", "likelihood", "encoder", "decoder", "schema", "mixture"),
+    *("layers", "kernel_size", "likelihood", "encoder", "decoder", "schema", "mixture", "condition_hidden"),
 )  # parameters that a warm start cannot change
 
 

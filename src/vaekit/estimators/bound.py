@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from vaekit.data.rows import Rows
+from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.latent import LatentEstimator
 from vaekit.estimators.options import check_draws
 from vaekit.evaluation.annealing import Annealing, summarise_annealing
@@ -30,8 +31,8 @@ _HELD_OUT_DRAWS = 10_000  # rows times samples behind a held-out bound, about
 _MULTI_SAMPLE = {"iwae": importance_weighted, "dreg": doubly_reparameterised, "stl": sticking_the_landing}
 
 
-class BoundEstimator(LatentEstimator):
-    """Base of the estimators of a model p(x, z) with its q(z|x)."""
+class BoundTraining(RowEstimator):
+    """Base of the estimators that are trained by a bound on log p(x): the objective, and the held-out score."""
 
     objective: str
     kl: str
@@ -82,7 +83,9 @@ class BoundEstimator(LatentEstimator):
 
         return score
 
-    # -- using -----------------------------------------------------------------------------------------------------
+
+class BoundEstimator(BoundTraining, LatentEstimator):
+    """Base of the estimators of a model p(x, z) with its q(z|x)."""
 
     def posterior(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Means and standard deviations of q(z|x), each (n, L).

@@ -9,6 +9,7 @@ from torch import nn
 
 from vaekit.errors import OptionError, RunError
 from vaekit.estimators.autoencoder import Autoencoder
+from vaekit.estimators.conditional import ConditionalVAE
 from vaekit.estimators.options import check_device
 from vaekit.estimators.pixelcnn import PixelCNN
 from vaekit.estimators.tabular import TabularVAE
@@ -18,7 +19,7 @@ from vaekit.estimators.vgae import GAE, VGAE
 from vaekit.runs import CONFIG, read_model
 
 ESTIMATORS: dict[str, type[TrainedEstimator]] = {
-    kind.__name__: kind for kind in (Autoencoder, GAE, PixelCNN, TabularVAE, VAE, VGAE)
+    kind.__name__: kind for kind in (Autoencoder, ConditionalVAE, GAE, PixelCNN, TabularVAE, VAE, VGAE)
 }
 
 

@@ -30,8 +30,10 @@ def check_options(estimator: BaseEstimator) -> None:
         _check_rows(faults, params)
     if "likelihood" in params:
         _check_density(faults, params)
-    if "network" in params:
+    if "stochastic_layers" in params:
         _check_images(faults, params)
+    if "condition_hidden" in params:
+        _check_conditional(faults, params)
     if "prior" in params:
         _check_probabilistic(faults, params)
     if "schema" in params:
@@ -44,7 +46,7 @@ def check_options(estimator: BaseEstimator) -> None:
 
 
 def _check_network(faults: Faults, params: dict[str, Any]) -> None:
-    faults.number("latent_dim", params["latent_dim"], low=1, integer=True)
+    faults.number("latent_dim", params["latent_dim"], low=0 if "condition_hidden" in params else 1, integer=True)
     _check_widths(faults, "hidden", params["hidden"])
     faults.choice("activation", params["activation"], ACTIVATIONS)
     for name in ("encoder", "decoder"):
@@ -122,18 +124,23 @@ def _check_density(faults: Faults, params: dict[str, Any]) -> None:
 
 def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
     """Check what a model with a prior and a bound has."""
-    if not isinstance(params["prior"], Prior):
+    conditional = "condition_hidden" in params
+    if conditional:
+        faults.choice("prior", params["prior"], ["normal", "conditional"])
+    elif not isinstance(params["prior"], Prior):
         faults.choice("prior", params["prior"], [name for name in PRIORS if name != "vamp" or "schema" not in params])
-    faults.number("components", params["components"], low=1, integer=True)
-    adversarial = ["factor"] if "gamma" in params else []
-    faults.choice("objective", params["objective"], ["elbo", "iwae", "dreg", "stl", "tc", *adversarial])
+    if "components" in params:
+        faults.number("components", params["components"], low=1, integer=True)
+    penalties = [] if conditional else ["tc", "factor"] if "gamma" in params else ["tc"]
+    faults.choice("objective", params["objective"], ["elbo", "iwae", "dreg", "stl", *penalties])
     faults.choice("kl", params["kl"], ["auto", "analytic", "monte_carlo"])
     faults.number("samples", params["samples"], low=1, integer=True)
     faults.number("validation_samples", params["validation_samples"], low=1, integer=True, optional=True)
     faults.number("beta", params["beta"], low=0)
     faults.number("kl_warmup", params["kl_warmup"], low=0)
     faults.number("free_bits", params["free_bits"], low=0)
-    closed = params["prior"] == "normal" or isinstance(params["prior"], Prior)  # an own one may give its KL
+    own = isinstance(params["prior"], Prior)  # it may give its KL
+    closed = conditional or own or params["prior"] == "normal"
     analytic = closed and params["kl"] != "monte_carlo"
     if params["free_bits"] and (not analytic or params["objective"] != "elbo"):
         faults.add(
@@ -144,17 +151,29 @@ def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
         faults.add("kl='analytic' needs prior='normal': the KL to any other has no closed form.")
 
 
+def _check_conditional(faults: Faults, params: dict[str, Any]) -> None:
+    """Check what a conditional VAE has."""
+    faults.choice("network", params["network"], ["mlp", "conv"])
+    _check_maps(faults, params["channels"])
+    faults.number("blocks", params["blocks"], low=0, integer=True)
+    _check_widths(faults, "condition_hidden", params["condition_hidden"])
+
+
+def _check_maps(faults: Faults, channels: Any) -> None:
+    if not isinstance(channels, (tuple, list)) or not channels:
+        faults.add(f"channels={channels!r} must be a tuple with the maps of each level, such as (32, 64).")
+    else:
+        for width in channels:
+            faults.number("channels", width, low=1, integer=True)
+
+
 def _check_images(faults: Faults, params: dict[str, Any]) -> None:
     """Check what a VAE on vectors and images has."""
     faults.choice("network", params["network"], ["mlp", "conv", "ladder"])
     if "gamma" in params:
         faults.number("gamma", params["gamma"], low=0)
         _check_widths(faults, "discriminator", params["discriminator"])
-    if not isinstance(params["channels"], (tuple, list)) or not params["channels"]:
-        faults.add(f"channels={params['channels']!r} must be a tuple with the maps of each level, such as (32, 64).")
-    else:
-        for width in params["channels"]:
-            faults.number("channels", width, low=1, integer=True)
+    _check_maps(faults, params["channels"])
     for name, low in (("blocks", 0), ("stochastic_layers", 1), ("masked_layers", 0), ("masked_features", 1)):
         faults.number(name, params[name], low=low, integer=True)
     _check_masked(faults, None, params["masked_channels"], params["masked_kernel"], "masked_channels", "masked_kernel")

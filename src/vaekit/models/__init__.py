@@ -2,6 +2,7 @@
 
 from vaekit.models.autoencoder import Autoencoder
 from vaekit.models.base import LatentVariableModel, Terms
+from vaekit.models.conditional import ConditionalVAE
 from vaekit.models.graph import GraphAutoencoder, GraphTensors, GraphVAE, PairDecoder
 from vaekit.models.hierarchical import HierarchicalVAE
 from vaekit.models.pixelcnn import PixelCNN
@@ -10,6 +11,7 @@ from vaekit.models.vae import VAE
 __all__ = [
     "VAE",
     "Autoencoder",
+    "ConditionalVAE",
     "GraphAutoencoder",
     "GraphTensors",
     "GraphVAE",

@@ -74,12 +74,7 @@ def build_vae(
     Raises:
         OptionError: parts do not fit the data or each other.
     """
-    image = len(base.shape) == 2 or len(base.shape) == 3
-    if not image and (how.network != "mlp" or how.masked_layers):
-        what = f"network={how.network!r}" if how.network != "mlp" else f"masked_layers={how.masked_layers}"
-        raise OptionError(
-            f"{what} needs images, (n, H, W) or (n, C, H, W), but a row of X has shape {base.shape}: reshape X."
-        )
+    check_images(base.shape, how)
     likelihood = base
     if how.masked_layers:
         check_autoregressive(base, "masked_layers")
@@ -110,6 +105,15 @@ def build_vae(
     encoder, decoder = build_networks(likelihood, stats, scaling, how, encoder=encoder, decoder=decoder)
     prior = build_prior(how, base, stats, examples)
     return VAE(encoder, decoder, likelihood, how.latent_dim, prior=prior, scaling=scaling)
+
+
+def check_images(shape: tuple[int, ...], how: Architecture) -> None:
+    """Raise OptionError where networks of images are asked for rows that are none."""
+    if len(shape) not in (2, 3) and (how.network != "mlp" or how.masked_layers):
+        what = f"network={how.network!r}" if how.network != "mlp" else f"masked_layers={how.masked_layers}"
+        raise OptionError(
+            f"{what} needs images, (n, H, W) or (n, C, H, W), but a row of X has shape {shape}: reshape X."
+        )
 
 
 def check_autoregressive(base: Likelihood, what: str) -> None:
@@ -214,31 +218,42 @@ def build_networks(
     latent_dim = how.latent_dim
     if encoder is not None:
         encoder = Headed(encoder, dry_run("encoder", encoder, zero)[0].numel(), 2 * latent_dim)
-    elif how.network == "conv":
-        maps = zero.reshape(2, -1, *likelihood.shape[-2:]).shape[1:]
-        encoder = ConvEncoder(tuple(maps), how.channels, 2 * latent_dim, how.blocks, how.activation)
     else:
-        encoder = MLP(zero[0].numel(), how.hidden, 2 * latent_dim, how.activation)
-    if decoder is not None:
-        given = tuple(dry_run("decoder", decoder, torch.zeros(2, latent_dim)).shape)
-        wanted = (2, likelihood.num_params, *likelihood.shape)
-        swapped = given != wanted and sorted(given) == sorted(wanted) and len(given) == len(wanted) > 2
-        if math.prod(given) != math.prod(wanted) or swapped:
-            raise OptionError(
-                f"The decoder gives shape {given} for 2 codes, but likelihood={likelihood.name!r} needs {wanted}."
-            )
-    elif how.network == "conv":
+        image = how.network == "conv"
+        seen = zero.reshape(2, -1, *likelihood.shape[-2:]).shape[1:] if image else (zero[0].numel(),)
+        encoder = build_encoder(tuple(seen), 2 * latent_dim, how)
+    if decoder is None:
+        return encoder, build_decoder(likelihood, stats, how)
+    given = tuple(dry_run("decoder", decoder, torch.zeros(2, latent_dim)).shape)
+    wanted = (2, likelihood.num_params, *likelihood.shape)
+    swapped = given != wanted and sorted(given) == sorted(wanted) and len(given) == len(wanted) > 2
+    if math.prod(given) != math.prod(wanted) or swapped:
+        raise OptionError(
+            f"The decoder gives shape {given} for 2 codes, but likelihood={likelihood.name!r} needs {wanted}."
+        )
+    return encoder, decoder
+
+
+def build_encoder(shape: tuple[int, ...], out_features: int, how: Architecture) -> nn.Module:
+    """An MLP on vectors (D,), or convolutions on maps (C, H, W)."""
+    if how.network == "conv":
+        return ConvEncoder(shape, how.channels, out_features, how.blocks, how.activation)
+    return MLP(shape[0], how.hidden, out_features, how.activation)
+
+
+@torch.no_grad()
+def build_decoder(likelihood: Likelihood, stats: ColumnStats, how: Architecture) -> nn.Module:
+    """From codes to the likelihood's raw parameters, the mirror of the encoder; starts at the independent features."""
+    if how.network == "conv":
         channels, height, width = as_maps(likelihood.shape)
         maps = (likelihood.num_params * channels, height, width)
-        decoder = ConvDecoder(latent_dim, how.channels, maps, how.blocks, how.activation)
-        with torch.no_grad():
-            decoder.offset.copy_(likelihood.marginal(stats).reshape(maps))
-    else:
-        out = likelihood.num_params * math.prod(likelihood.shape)
-        decoder = MLP(latent_dim, tuple(reversed(how.hidden)), out, how.activation)
-        with torch.no_grad():
-            decoder.output.bias.copy_(likelihood.marginal(stats).reshape(-1))
-    return encoder, decoder
+        decoder = ConvDecoder(how.latent_dim, how.channels, maps, how.blocks, how.activation)
+        decoder.offset.copy_(likelihood.marginal(stats).reshape(maps))
+        return decoder
+    out = likelihood.num_params * math.prod(likelihood.shape)
+    mlp = MLP(how.latent_dim, tuple(reversed(how.hidden)), out, how.activation)
+    mlp.output.bias.copy_(likelihood.marginal(stats).reshape(-1))
+    return mlp
 
 
 @torch.no_grad()
