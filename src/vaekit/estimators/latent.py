@@ -14,7 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
-from vaekit.errors import DataError, OptionError
+from vaekit.errors import DataError, Faults, OptionError
 from vaekit.estimators.base import BATCH, RowEstimator
 from vaekit.estimators.inputs import like_input
 from vaekit.estimators.options import check_draws
@@ -71,10 +71,121 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
 
     def reconstruct(self, X: Any) -> Any:
         """Rows, encoded and decoded: a container like that of the data, with the index of a pandas DataFrame."""
-        rebuilt = self.inverse_transform(self._codes(X)[0])
+        return self._rebuilt(X, self._codes(X)[0])
+
+    def _rebuilt(self, X: Any, codes: np.ndarray) -> Any:
+        """Rows decoded from codes, one for each row of X."""
+        rebuilt = self.inverse_transform(codes)
         if self.schema_.container == "pandas" and hasattr(X, "index"):
             rebuilt.index = X.index
         return rebuilt
+
+    # -- moving through the code -----------------------------------------------------------------------------------
+
+    def attribute_vector(self, X: Any, has: Any) -> np.ndarray:
+        """The mean code of the rows that have an attribute less that of those that have not (Larsen et al. 2016).
+
+        Args:
+            X: rows.
+            has: (n,) booleans, or 0 and 1.
+
+        Returns:
+            (L,) float32: what `edit` adds to a code.
+
+        Raises:
+            DataError: `has` is not one truth value for each row, or every row or none has the attribute.
+
+        >>> from sklearn.datasets import load_digits
+        >>> from vaekit import VAE
+        >>> X, y = load_digits(return_X_y=True)
+        >>> vae = VAE(2, (16,), epochs=2, random_state=0, verbose=0).fit(X[:500])
+        >>> zero = vae.attribute_vector(X[:500], y[:500] == 0)
+        >>> vae.edit(X[500:505], zero, strength=2.0).shape
+        (5, 64)
+        """
+        codes, has = self._codes(X)[0], np.asarray(has)
+        if has.shape != (len(codes),) or not np.isin(has, (0, 1)).all():
+            raise DataError(f"The attribute must be True or False for each of the {len(codes):,} rows.")
+        has = has.astype(bool)
+        if has.all() or not has.any():
+            raise DataError(f"{'Every' if has.all() else 'No'} row has the attribute; some must have it, others not.")
+        return codes[has].mean(0) - codes[~has].mean(0)
+
+    def edit(self, X: Any, attribute: Any, strength: float = 1.0) -> Any:
+        """Rows with more of an attribute: decoded from their codes plus `strength` times its vector.
+
+        Args:
+            X: rows.
+            attribute: (L,) as from `attribute_vector`.
+            strength: 1 moves from the mean without to the mean with; negative takes away, 0 reconstructs.
+
+        Returns:
+            As `reconstruct`.
+
+        Raises:
+            DataError: the attribute is not one finite number for each latent unit.
+            OptionError: `strength` is not a finite number.
+        """
+        check_is_fitted(self, "model_")
+        vector, L = np.asarray(attribute, dtype=np.float32), self.model_.latent_dim
+        if vector.shape != (L,) or not np.isfinite(vector).all():
+            raise DataError(f"An attribute must be {L} finite numbers, one for each latent unit.")
+        faults = Faults()
+        faults.number("strength", strength)
+        faults.raise_if_any()
+        return self._rebuilt(X, self._codes(X)[0] + np.float32(strength) * vector)
+
+    def traverse(self, X: Any, unit: int, values: Any = (-3, -2, -1, 0, 1, 2, 3)) -> Any:
+        """The rows that the code of one row gives where a single unit is moved.
+
+        Args:
+            X: the row to start at, as one row: ``X[:1]``.
+            unit: number of the latent unit, from 0.
+            values: (S,) what it is set to, on the scale of the codes; those of a VAE have N(0, 1) as their prior.
+
+        Returns:
+            S rows, as `inverse_transform`.
+
+        Raises:
+            DataError: X is not one row, or the values are not finite numbers.
+            OptionError: there is no such unit.
+        """
+        code, values = self._code_of_one(X), np.asarray(values, dtype=np.float32)
+        faults = Faults()
+        faults.number("unit", unit, low=0, high=code.shape[1] - 1, integer=True)
+        faults.raise_if_any()
+        if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+            raise DataError("values must be a list of finite numbers.")
+        codes = np.repeat(code, len(values), axis=0)
+        codes[:, unit] = values
+        return self.inverse_transform(codes)
+
+    def interpolate(self, a: Any, b: Any, points: int = 10) -> Any:
+        """Rows decoded from evenly spaced codes on the straight line from the code of a row to that of another.
+
+        Args:
+            a, b: one row each: ``X[:1]``. The first and the last of what comes back are their reconstructions.
+            points: rows to give, both ends among them.
+
+        Returns:
+            `points` rows, as `inverse_transform`.
+
+        Raises:
+            DataError: a or b is not one row.
+            OptionError: `points` is no whole number of at least 2.
+        """
+        faults = Faults()
+        faults.number("points", points, low=2, integer=True)
+        faults.raise_if_any()
+        start, end = self._code_of_one(a), self._code_of_one(b)
+        return self.inverse_transform(np.linspace(start[0], end[0], points))
+
+    def _code_of_one(self, X: Any) -> np.ndarray:
+        """(1, L) code of a single row."""
+        code = self._codes(X)[0]
+        if len(code) != 1:
+            raise DataError(f"There are {len(code):,} rows where one is needed, such as X[:1].")
+        return code
 
     @torch.no_grad()
     def fit_prior(self, X: Any, components: int = 10, random_state: int | np.random.RandomState | None = 0) -> Self:
