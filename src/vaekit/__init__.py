@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
+    from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, VAEClassifier, load
     from vaekit.schema import Graph
 
 _HOMES = {
@@ -20,6 +20,7 @@ _HOMES = {
     "PixelCNN": "vaekit.estimators",
     "TabularVAE": "vaekit.estimators",
     "VAE": "vaekit.estimators",
+    "VAEClassifier": "vaekit.estimators",
     "VGAE": "vaekit.estimators",
     "load": "vaekit.estimators",
 }
@@ -33,6 +34,7 @@ __all__ = [
     "Graph",
     "PixelCNN",
     "TabularVAE",
+    "VAEClassifier",
     "__version__",
     "load",
 ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from sklearn.base import clone
+from torch import Tensor, nn
 
 from vaekit.errors import OptionError, RunError
 from vaekit.estimators.autoencoder import Autoencoder
+from vaekit.estimators.classifier import PRETRAINED, VAEClassifier
 from vaekit.estimators.conditional import ConditionalVAE
 from vaekit.estimators.options import check_device
 from vaekit.estimators.pixelcnn import PixelCNN
@@ -19,7 +21,7 @@ from vaekit.estimators.vgae import GAE, VGAE
 from vaekit.runs import CONFIG, read_model
 
 ESTIMATORS: dict[str, type[TrainedEstimator]] = {
-    kind.__name__: kind for kind in (Autoencoder, ConditionalVAE, GAE, PixelCNN, TabularVAE, VAE, VGAE)
+    kind.__name__: kind for kind in (Autoencoder, ConditionalVAE, GAE, PixelCNN, TabularVAE, VAE, VAEClassifier, VGAE)
 }
 
 
@@ -46,29 +48,51 @@ def load(
     """
     check_device(device)
     config, tensors, history = read_model(path)
+    own = {"encoder": encoder, "decoder": decoder, "prior": prior}
+    return _rebuilt(config, tensors, history, path, device, own)
+
+
+def _rebuilt(
+    config: dict[str, Any],
+    tensors: dict[str, Tensor],
+    history: list[dict[str, Any]],
+    path: str | Path,
+    device: str,
+    own: dict[str, nn.Module | None],
+) -> TrainedEstimator:
+    """The estimator of a config, own modules filled in; within a classifier, the one whose encoder it took."""
     name, params = config["model"], dict(config["params"])
     if name not in ESTIMATORS:
         raise RunError(f"{Path(path) / CONFIG} names a model {name!r} that this vaekit does not have.")
-    for part, given in (("encoder", encoder), ("decoder", decoder), ("prior", prior)):
-        own = params.get(part) if isinstance(params.get(part), dict) else None  # a graph model's decoder is a name
-        if own is not None and part == "prior" and given is not None and type(given).__name__ != own["module"]:
-            raise OptionError(f"{path} was fitted with a prior {own['module']}, not {type(given).__name__}.")
-        if own is not None and given is None:
+    inner = config["fitted"].get("pretrained")
+    base = None
+    if inner is not None:
+        parts = {n.removeprefix(PRETRAINED): t for n, t in tensors.items() if n.startswith(PRETRAINED)}
+        base, own = _rebuilt(inner, parts, inner.pop("history"), path, device, own), dict.fromkeys(own)
+        if isinstance(params["pretrained"], dict):
+            params["pretrained"] = base if params["pretrained"]["fitted"] else clone(base)
+    for part, given in own.items():
+        named = params.get(part) if isinstance(params.get(part), dict) else None  # a graph model's decoder is a name
+        if named is not None and part == "prior" and given is not None and type(given).__name__ != named["module"]:
+            raise OptionError(f"{path} was fitted with a prior {named['module']}, not {type(given).__name__}.")
+        if named is not None and given is None:
             raise OptionError(
-                f"{path} was fitted with its own {part} ({own['module']}), of which only the weights are saved: "
+                f"{path} was fitted with its own {part} ({named['module']}), of which only the weights are saved: "
                 f"pass {part}=<such a module> to load."
             )
-        if own is None and given is not None:
+        if named is None and given is not None:
             raise OptionError(f"{path} was not fitted with its own {part}; load it without {part}=.")
-        if own is not None:
+        if named is not None:
             params[part] = given
     params["device"] = device
     params = {key: tuple(value) if isinstance(value, list) else value for key, value in params.items()}
     try:
         estimator = ESTIMATORS[name](**params)
+        if base is not None:
+            vars(estimator)["pretrained_"] = base
         estimator._restore(config, tensors, history)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-        if any(part is not None for part in (encoder, decoder, prior)):
+        if any(part is not None for part in own.values()):
             raise OptionError(f"The networks given do not fit the weights in {path}: {error}") from error
         raise RunError(f"{path} is damaged: its parts do not fit together ({error}).") from error
     return estimator

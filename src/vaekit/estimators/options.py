@@ -30,6 +30,8 @@ def check_options(estimator: BaseEstimator) -> None:
         _check_rows(faults, params)
     if "likelihood" in params:
         _check_density(faults, params)
+    if "alpha" in params:
+        _check_classifier(faults, params)
     if "stochastic_layers" in params:
         _check_images(faults, params)
     if "condition_hidden" in params:
@@ -89,7 +91,7 @@ def _check_rows(faults: Faults, params: dict[str, Any]) -> None:
     faults.number("batch_size", params["batch_size"], low=1, integer=True, optional="schema" in params)
     faults.number(
         "validation_fraction",
-        params["validation_fraction"],
+        params.get("validation_fraction"),
         low=0,
         high=1,
         open_low=True,
@@ -120,6 +122,14 @@ def _check_density(faults: Faults, params: dict[str, Any]) -> None:
     """Check what estimators with a density of rows have."""
     faults.choice("likelihood", params["likelihood"], ["auto", *LIKELIHOODS])
     faults.choice("binarize", params["binarize"], ["dynamic", "static", "threshold"])
+
+
+def _check_classifier(faults: Faults, params: dict[str, Any]) -> None:
+    """Check what a classifier has."""
+    faults.choice("method", params["method"], ["finetune", "features", "m2"])
+    faults.choice("head", params["head"], ["linear", "radial", "spreading"])
+    faults.number("C", params["C"], low=0, open_low=True)
+    faults.number("alpha", params["alpha"], low=0)
 
 
 def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
