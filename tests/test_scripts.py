@@ -207,3 +207,26 @@ def test_big_table(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
     result = written(output)
     assert result["holes_left"] == 0 and result["took"]["fit"]["rows"] == 3000
     assert 0.1 < result["peak_gib"] < 4
+
+
+def test_factors(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = load("benchmarks/factors.py")
+    monkeypatch.setattr("vaekit.evaluation.disentanglement._TREES", 2)
+    monkeypatch.setattr(script, "GRID", {method: (name, values[:2]) for method, (name, values) in script.GRID.items()})
+    output = tmp_path / "factors.json"
+    options = ["--quick", "--epochs", "1", "--choice-seeds", "9", "--output", str(output)]
+    script.main([*options, "--seeds", "0"])
+    first = written(output)["runs"]
+    script.main([*options, "--seeds", "0", "1"])
+    content = written(output)
+    assert len(first) == 10 and content["runs"][:10] == first and len(content["runs"]) == 14  # what is there stays
+    best = max((run for run in first[:2]), key=lambda run: run["mig"])
+    assert content["chosen"]["beta-VAE"] == best["weights"] and content["chosen"]["VAE"] == {}
+    means = {
+        method: np.mean([run["mig"] for run in content["runs"] if run["method"] == method and run["seed"] < 2])
+        for method in script.METHODS
+    }
+    for row in content["summary"]["orderings"]:
+        if row["score"] == "mig":
+            assert row["gap"]["mean"] == pytest.approx(means[row["above"]] - means[row["below"]])
+            assert row["holds"] == (row["gap"]["mean"] > 0)
