@@ -150,7 +150,7 @@ def total_correlation(terms: Terms, n: int, *, beta: float = 1.0, weight: float 
 class FactorObjective(nn.Module):
     r"""The objective of the FactorVAE, with the discriminator that it needs (Kim and Mnih 2018, eq. 2 and algorithm 2).
 
-    .. math:: \mathrm{ELBO} - \gamma\, \mathrm{KL}\Big(q(z)\,\Big\|\,\prod_l q(z_l)\Big), \qquad
+    .. math:: \mathrm{ELBO} - \gamma\, \mathrm{KL}\Big(q(z)\,\|\,\prod_l q(z_l)\Big), \qquad
               \mathrm{KL} \approx E_{q(z)}[\operatorname{logit} D(z)]
 
     D(z) is the probability that z is a sample of q(z) and not one of \prod_l q(z_l), which the batch's own samples give
