@@ -143,7 +143,7 @@ def test_missing_cells_count_exactly_nothing():
 
 def cdf(p, column: Column, t: np.ndarray) -> np.ndarray:
     """Distribution function of a numeric column's mixture in warped units, by scipy."""
-    weights, mu, sigma = (part.numpy()[..., 0, :] for part in (p.log_weights.exp(), p.mu, p.sigma))
+    weights, mu, sigma = (part.numpy()[..., :, 0] for part in (p.log_weights.exp(), p.mu, p.sigma))
     return (weights * scipy.stats.norm(mu, sigma).cdf(np.asarray(t)[:, None])).sum(-1)
 
 

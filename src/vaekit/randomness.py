@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -91,6 +92,12 @@ def _mix(key: Tensor) -> Tensor:
     return key & 0x7FFFFFFFFFFFFFFF
 
 
+@lru_cache(maxsize=4)
+def _pool(size: int, seed: int, uniform: bool) -> Tensor:
+    draw = torch.rand if uniform else torch.randn
+    return draw(size, generator=torch.Generator().manual_seed(seed))
+
+
 class RowNoise:
     """Random numbers keyed by the content of a row and a seed.
 
@@ -105,9 +112,7 @@ class RowNoise:
     """
 
     def __init__(self, size: int, seed: int, *, uniform: bool = False) -> None:
-        generator = torch.Generator().manual_seed(seed)
-        draw = torch.rand if uniform else torch.randn
-        self.pool = draw(_POOL + size, generator=generator)
+        self.pool = _pool(_POOL + size, seed, uniform)
 
     def __call__(self, keys: Tensor, start: int, size: int) -> Tensor:
         """Numbers `start` to `start + size` of each row.

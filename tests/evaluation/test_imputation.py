@@ -55,8 +55,8 @@ class LinearTable:
                 parameter.zero_()
             encoder.weight[:latent, :dim] = torch.tensor(precision @ (self.W / self.sigma[:, None] ** 2).T)
             encoder.bias[latent:] = math.log(0.9)
-            decoder.weight[1::3] = torch.tensor(self.W, dtype=torch.float32)
-            decoder.bias[2::3] = torch.tensor(raw, dtype=torch.float32)
+            decoder.weight[dim : 2 * dim] = torch.tensor(self.W, dtype=torch.float32)
+            decoder.bias[2 * dim :] = torch.tensor(raw, dtype=torch.float32)
         return VAE(encoder, decoder, likelihood, latent, scaling=features).eval()
 
     def conditional(self, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -14,11 +15,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaekit.distributions import log_interval
-from vaekit.likelihoods.base import SOFTPLUS_ONE, Likelihood
+from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.normals import mixture_log_prob, spreads
 from vaekit.nn.warp import Warps
 from vaekit.schema import Column, ColumnStats
 
-_LOG_2PI = math.log(2 * math.pi)
 _FAR = 1e4  # stands for the infinite ends of the line
 _MANY = 200  # counts from which the width of an interval is the warp's slope
 _NODES = 16  # quantiles that stand for a normal distribution where the mean of a count is taken
@@ -55,6 +56,7 @@ class TableColumns(Likelihood):
     ordinals: Tensor
     levelled: Tensor
     zero: Tensor
+    grouped: Tensor
     order: Tensor
     edges: Tensor
     padding: Tensor
@@ -72,6 +74,7 @@ class TableColumns(Likelihood):
             "levelled": [j for j, c in enumerate(columns) if c.kind in ("binary", "categorical")],
         }
         every = [j for places in groups.values() for j in places]
+        groups["grouped"] = every
         groups["order"] = sorted(range(len(every)), key=every.__getitem__)
         groups["zero"] = [i for i, j in enumerate(groups["dense"]) if columns[j].zeros]
         for name, places in groups.items():
@@ -79,6 +82,7 @@ class TableColumns(Likelihood):
         self.warps = Warps([columns[j] for j in groups["dense"]])
         self.count_warps = Warps([columns[j] for j in groups["counts"]])
         self.numbers = len(groups["dense"]) + len(groups["counts"]) + len(groups["ordinals"])
+        self.widths = [len(groups["dense"]), len(groups["counts"]) + len(groups["ordinals"]), len(groups["levelled"])]
         self._make_levels([columns[j] for j in groups["ordinals"]], [columns[j] for j in groups["levelled"]])
 
     def _make_levels(self, ordinals: list[Column], levelled: list[Column]) -> None:
@@ -89,7 +93,7 @@ class TableColumns(Likelihood):
             edges[i, 0] = -_FAR
             edges[i, 1 : column.codes] = torch.special.ndtri(inner.clamp(1e-6, 1 - 1e-6)).float()
         sizes = [c.codes for c in levelled]
-        wide, self.logits = max(sizes, default=1), sum(sizes)
+        wide, self.logits, self.ragged = max(sizes, default=1), sum(sizes), len(set(sizes)) > 1
         padding = torch.full((len(levelled), wide), self.logits)
         for i, size in enumerate(sizes):
             padding[i, :size] = sum(sizes[:i]) + torch.arange(size)
@@ -140,17 +144,18 @@ class TableColumns(Likelihood):
 
     def forward(self, params: Tensor) -> TableDistribution:
         """p(x|z) from raw parameters (..., T)."""
-        cut = 3 * self.mixture * self.numbers
-        mixed = params[..., :cut].unflatten(-1, (self.numbers, 3, self.mixture))
-        zero = params[..., cut : cut + len(self.zero)]
-        logits = F.pad(params[..., cut + len(self.zero) :], (0, 1), value=-1e9)[..., self.padding]
-        return TableDistribution(self, mixed, zero, logits)
+        mixed, zero, logits = params.split([3 * self.mixture * self.numbers, len(self.zero), self.logits], -1)
+        if self.ragged:
+            logits = F.pad(logits, (0, 1), value=-1e9)[..., self.padding]
+        else:
+            logits = logits.unflatten(-1, self.padding.shape)
+        return TableDistribution(self, mixed.unflatten(-1, (3, self.mixture, self.numbers)), zero, logits)
 
     def marginal(self, stats: ColumnStats | None = None) -> Tensor:
         """(T,) raw parameters at which every column is about what it is in all of the data."""
-        mixed = torch.zeros(self.numbers, 3, self.mixture)
+        mixed = torch.zeros(3, self.mixture, self.numbers)
         if self.mixture > 1:
-            mixed[:, 1] = torch.linspace(-1, 1, self.mixture)
+            mixed[1] = torch.linspace(-1, 1, self.mixture)[:, None]
         zeros = torch.tensor([self.columns[int(self.dense[i])].zeros for i in self.zero]).clamp(1e-6, 1 - 1e-6)
         shares = []
         for j in self.levelled.tolist():
@@ -171,7 +176,7 @@ class TableDistribution(Distribution):
 
     Args:
         kinds: the likelihood.
-        mixed: (..., N, 3, M) raw weights, means and spreads of the N numeric columns.
+        mixed: (..., 3, M, N) raw weights, means and spreads of the N numeric columns.
         zero: (..., Z) logits of a zero.
         logits: (..., C, W) of levels, padded with -1e9.
     """
@@ -179,43 +184,63 @@ class TableDistribution(Distribution):
     arg_constraints = {}  # noqa: RUF012  # pyright: ignore[reportAssignmentType]
 
     def __init__(self, kinds: TableColumns, mixed: Tensor, zero: Tensor, logits: Tensor) -> None:
-        self.kinds, self.raw = kinds, (mixed, zero, logits)
-        self.log_weights = torch.log_softmax(mixed[..., 0, :], -1)
-        self.mu = mixed[..., 1, :]
-        self.sigma = kinds.floor + F.softplus(mixed[..., 2, :] + SOFTPLUS_ONE)
-        self.zero = zero
-        self.log_shares = torch.log_softmax(logits, -1)
+        self.kinds, self.raw, self.zero = kinds, (mixed, zero, logits), zero
         super().__init__(mixed.shape[:-3], torch.Size(kinds.shape), validate_args=False)
+
+    @cached_property
+    def log_weights(self) -> Tensor:
+        """(..., M, N) logarithms of the weights of the normal distributions."""
+        return torch.log_softmax(self.raw[0][..., 0, :, :], -2)
+
+    @property
+    def mu(self) -> Tensor:
+        """(..., M, N) their means."""
+        return self.raw[0][..., 1, :, :]
+
+    @cached_property
+    def sigma(self) -> Tensor:
+        """(..., M, N) their standard deviations."""
+        return spreads(self.raw[0][..., 2, :, :], self.kinds.floor)
+
+    @cached_property
+    def log_shares(self) -> Tensor:
+        """(..., C, W) logarithms of the probabilities of levels."""
+        return torch.log_softmax(self.raw[2], -1)
 
     def cell_log_prob(self, value: Tensor) -> Tensor:
         """(..., D) log-density or log-probability of each cell in nats; 0 where it is missing."""
-        kinds, d = self.kinds, len(self.kinds.dense)
-        filled = torch.where(torch.isnan(value), 0.0, value)
-        parts = []
-        if d:
-            parts.append(self._dense(filled[..., kinds.dense]))
-        if len(kinds.counts) + len(kinds.ordinals):
-            low, high, width = (part.unsqueeze(-1) for part in self._intervals(filled))
-            mu, sigma = self.mu[..., d:, :], self.sigma[..., d:, :]
-            each = log_interval((low - mu) / sigma, (high - mu) / sigma, width / sigma)
-            parts.append(torch.logsumexp(self.log_weights[..., d:, :] + each, -1))
-        if len(kinds.levelled):
-            parts.append(self._levels(filled[..., kinds.levelled].long()))
-        cells = torch.cat(_alike(parts), -1)[..., kinds.order]
-        return torch.where(torch.isnan(value), 0.0, cells)
+        return self._cells(value)[..., self.kinds.order]
 
     def log_prob(self, value: Tensor) -> Tensor:
         """(...) log-density of the observed cells of each row."""
-        return self.cell_log_prob(value).sum(-1)
+        return self._cells(value).sum(-1)
+
+    def _cells(self, value: Tensor) -> Tensor:
+        """What `cell_log_prob` gives, with the columns in the order of their kinds."""
+        kinds, d = self.kinds, len(self.kinds.dense)
+        value = value[..., kinds.grouped]
+        missing = torch.isnan(value)
+        dense, between, levelled = value.masked_fill(missing, 0.0).split(kinds.widths, -1)
+        parts = []
+        if d:
+            parts.append(self._dense(dense))
+        if kinds.widths[1]:
+            low, high, width = (part.unsqueeze(-2) for part in self._intervals(between))
+            mu, sigma = self.mu[..., d:], self.sigma[..., d:]
+            each = log_interval((low - mu) / sigma, (high - mu) / sigma, width / sigma)
+            parts.append(torch.logsumexp(self.log_weights[..., d:] + each, -2))
+        if kinds.widths[2]:
+            parts.append(self._levels(levelled.long()))
+        cells = torch.cat(_alike(parts), -1) if len(parts) > 1 else parts[0]
+        return cells.masked_fill(missing, 0.0)
 
     def _dense(self, t: Tensor) -> Tensor:
-        kinds, d = self.kinds, len(self.kinds.dense)
-        at_zero = torch.isinf(t)
-        t = torch.where(at_zero, 0.0, t)
-        mu, sigma = self.mu[..., :d, :], self.sigma[..., :d, :]
-        standard = (t.unsqueeze(-1) - mu) / sigma
-        each = self.log_weights[..., :d, :] - 0.5 * standard.square() - sigma.log() - 0.5 * _LOG_2PI
-        density = torch.logsumexp(each, -1) + kinds.warps.log_slope(t)
+        kinds, mixed = self.kinds, self.raw[0]
+        if len(kinds.zero):
+            at_zero = torch.isinf(t)
+            t = t.masked_fill(at_zero, 0.0)
+        mixed = mixed if len(kinds.dense) == kinds.numbers else mixed[..., : len(kinds.dense)]
+        density = mixture_log_prob(mixed, t, kinds.floor) + kinds.warps.log_slope(t)
         if not len(kinds.zero):
             return density
         logit = torch.full_like(density, -_FAR)
@@ -232,12 +257,12 @@ class TableDistribution(Distribution):
     def _intervals(self, filled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Ends, in warped units, of what counts and ordinal codes stand for, and the widths between them."""
         kinds = self.kinds
-        counts = filled[..., kinds.counts]
+        counts, ordinals = filled.split([len(kinds.counts), len(kinds.ordinals)], -1)
         low = torch.where(counts < 0.5, -_FAR, kinds.count_warps(counts - 0.5))
         high = kinds.count_warps(counts + 0.5)
         slope = kinds.count_warps.log_slope(kinds.count_warps(counts)).exp()
         width = torch.where(counts > _MANY, slope, high - low)  # the ends of a large one agree to many digits
-        codes = filled[..., kinds.ordinals].long().unsqueeze(-1)
+        codes = ordinals.long().unsqueeze(-1)
         edges = kinds.edges.expand(*codes.shape[:-1], -1)
         return (
             torch.cat([low, edges.gather(-1, codes).squeeze(-1)], -1),
@@ -252,9 +277,9 @@ class TableDistribution(Distribution):
         d, c = len(kinds.dense), len(kinds.counts)
         parts = []
         if kinds.numbers:
-            chosen = _gumbel_argmax(self.log_weights, shape).unsqueeze(-1)
-            mu = self.mu.expand(*shape, *self.mu.shape).gather(-1, chosen).squeeze(-1)
-            sigma = self.sigma.expand(*shape, *self.sigma.shape).gather(-1, chosen).squeeze(-1)
+            chosen = _gumbel_argmax(self.log_weights, shape, -2).unsqueeze(-2)
+            mu = self.mu.expand(*shape, *self.mu.shape).gather(-2, chosen).squeeze(-2)
+            sigma = self.sigma.expand(*shape, *self.sigma.shape).gather(-2, chosen).squeeze(-2)
             t = mu + sigma * torch.randn_like(mu)
             dense = t[..., :d]
             if len(kinds.zero):
@@ -264,7 +289,7 @@ class TableDistribution(Distribution):
             ordered = (t[..., d + c :].unsqueeze(-1) > kinds.edges[:, 1:]).sum(-1).to(t.dtype)
             parts = [dense, whole, ordered]
         if len(kinds.levelled):
-            levels = _gumbel_argmax(self.log_shares, shape)
+            levels = _gumbel_argmax(self.log_shares, shape, -1)
             for i, j in enumerate(kinds.levelled.tolist()):
                 column = kinds.columns[j]
                 if column.pool:
@@ -286,19 +311,17 @@ class TableDistribution(Distribution):
         nodes = torch.special.ndtri((torch.arange(_NODES, dtype=torch.float64) + 0.5) / _NODES)
         nodes = (nodes / nodes.square().mean().sqrt()).to(self.mu)  # with unit variance
         spots, shares = (torch.from_numpy(part).to(self.mu) for part in hermegauss(_SPOTS))
-        weights, mu, sigma = self.log_weights.exp(), self.mu.unsqueeze(-1), self.sigma.unsqueeze(-1)
-        smooth = _along(kinds.warps.expected, mu[..., :d, :, :] + sigma[..., :d, :, :] * spots) @ (
-            shares / shares.sum()
-        )
-        dense = (weights[..., :d, :] * smooth).sum(-1)
+        weights, mu, sigma = self.log_weights.exp(), self.mu.unsqueeze(-2), self.sigma.unsqueeze(-2)  # (..., M, 1, N)
+        spots, nodes = spots[:, None], nodes[:, None]
+        smooth = kinds.warps.expected(mu[..., :d] + sigma[..., :d] * spots) * (shares / shares.sum())[:, None]
+        dense = (weights[..., :d] * smooth.sum(-2)).sum(-2)
         dense[..., kinds.zero] *= torch.sigmoid(-self.zero)
         between = slice(d, d + c)
-        counts = _along(kinds.count_warps.inverse, mu[..., between, :, :] + sigma[..., between, :, :] * nodes)
-        counts = counts.round().clamp(0, 2**24).mean(-1)
-        mu, sigma = (each[..., d + c :, :].unsqueeze(-2) for each in (self.mu, self.sigma))
-        above = torch.special.ndtr((mu - kinds.edges[:, 1:, None]) / sigma)  # (..., N, edges, M)
-        parts = [dense, (weights[..., d : d + c, :] * counts).sum(-1)]
-        parts.append((weights[..., d + c :, :] * above.sum(-2)).sum(-1))
+        counts = kinds.count_warps.inverse(mu[..., between] + sigma[..., between] * nodes)
+        counts = counts.round().clamp(0, 2**24).mean(-2)
+        edges = kinds.edges[:, 1:].T
+        above = torch.special.ndtr((mu[..., d + c :] - edges) / sigma[..., d + c :]).sum(-2)
+        parts = [dense, (weights[..., between] * counts).sum(-2), (weights[..., d + c :] * above).sum(-2)]
         return torch.cat([*parts, self.log_shares.exp().flatten(-2)], -1)
 
     def take(self, chosen: Tensor) -> TableDistribution:
@@ -315,17 +338,12 @@ def _log_shares_of_codes(column: Column) -> Tensor:
     return logs.float()
 
 
-def _along(function: Any, values: Tensor) -> Tensor:
-    """A function of (..., D) on (..., D, M, nodes)."""
-    return function(values.movedim(-3, -1)).movedim(-1, -3)
-
-
 def _alike(parts: list[Tensor]) -> list[Tensor]:
     """The parts, with their leading dimensions broadcast to those of all."""
     shape = torch.broadcast_shapes(*(part.shape[:-1] for part in parts))
     return [part.expand(*shape, part.shape[-1]) for part in parts]
 
 
-def _gumbel_argmax(log_weights: Tensor, shape: torch.Size) -> Tensor:
+def _gumbel_argmax(log_weights: Tensor, shape: torch.Size, dim: int) -> Tensor:
     noise = torch.empty(*shape, *log_weights.shape, device=log_weights.device).exponential_().log()
-    return (log_weights - noise).argmax(-1)
+    return (log_weights - noise).argmax(dim)

@@ -56,4 +56,4 @@ def build_tabular(columns: Sequence[Column], how: Architecture, mixture: int) ->
 def hide_cells(x: Tensor, most: float) -> Tensor:
     """Make cells of coded rows missing: of each row a share drawn from 0 to `most`."""
     share = torch.rand(len(x), 1, device=x.device) * most
-    return torch.where(torch.rand_like(x) < share, torch.nan, x)
+    return x.masked_fill(torch.rand_like(x) < share, torch.nan)

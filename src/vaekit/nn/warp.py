@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vaekit.schema import Column
@@ -22,8 +21,7 @@ def asinh(x: Tensor) -> Tensor:
 
 
 def _log_cosh(x: Tensor) -> Tensor:
-    size = x.abs()
-    return size + torch.log1p(torch.exp(-2 * size)) - math.log(2)
+    return torch.logaddexp(x, -x) - math.log(2)
 
 
 class Warps(nn.Module):
@@ -56,6 +54,7 @@ class Warps(nn.Module):
             self.register_buffer(name, torch.tensor(values, dtype=dtype))
         bases = [_BASES.get(column.kind, 0) for column in columns]
         self.register_buffer("base", torch.tensor(bases, dtype=torch.long))
+        self.logarithmic = any(bases)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) values in their own units to warped ones."""
@@ -79,9 +78,12 @@ class Warps(nn.Module):
 
     def log_slope(self, t: Tensor) -> Tensor:
         """log dt/dx, the log-Jacobian of the map from own units, at warped values."""
-        inner = asinh(t * self.spread + self.mean)
-        outer = (inner + self.skew) / self.tail
-        slope = self.tail.log() - self.spread.log() - self.scale.log() + _log_cosh(inner) - _log_cosh(outer)
+        inner = t * self.spread + self.mean
+        outer = (asinh(inner) + self.skew) / self.tail
+        rate = self.tail.log() - self.spread.log() - self.scale.log()
+        slope = rate + 0.5 * torch.log1p(inner.square()) - _log_cosh(outer)
+        if not self.logarithmic:
+            return slope
         return slope - (self.base > 0) * (self.centre + self.scale * torch.sinh(outer))
 
 
@@ -108,25 +110,29 @@ class TableFeatures(nn.Module):
     counted: Tensor
     ordered: Tensor
     levelled: Tensor
+    top: Tensor
+    code: Tensor
+    last: Tensor
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__()
         where = {kind: [j for j, c in enumerate(columns) if c.kind in kinds] for kind, kinds in _GROUPS.items()}
-        for name, places in where.items():
-            self.register_buffer(name, torch.tensor(places, dtype=torch.long), persistent=False)
         self.warps = Warps([columns[j] for j in where["counted"]])
-        self.sizes = [columns[j].codes for j in where["levelled"]]
-        self.top = [columns[j].codes - 1 for j in where["ordered"]]
+        codes = [(j, code) for j in where.pop("levelled") for code in range(columns[j].codes)]
+        where |= {"levelled": [j for j, _ in codes], "code": [code for _, code in codes]}
+        where["last"] = [columns[j].codes - 1 for j, _ in codes]
+        where["top"] = [columns[j].codes - 1 for j in where["ordered"]]
+        for name, values in where.items():
+            self.register_buffer(name, torch.tensor(values, dtype=torch.long), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, D) coded rows, NaN where missing, to (B, F)."""
-        seen = ~torch.isnan(x)
-        filled = torch.where(torch.isfinite(x), x, 0.0)
-        parts = [filled[:, self.numeric].clamp(-10, 10), torch.isinf(x[:, self.numeric]).to(x.dtype)]
-        counts = filled[:, self.counted]
-        parts.append(self.warps(counts).clamp(-10, 10) * seen[:, self.counted])
-        for j, top in zip(self.ordered.tolist(), self.top, strict=True):
-            parts.append((2 * filled[:, j : j + 1] / top - 1) * seen[:, j : j + 1])
-        for j, size in zip(self.levelled.tolist(), self.sizes, strict=True):
-            parts.append(F.one_hot(filled[:, j].long().clamp_max(size - 1), size) * seen[:, j : j + 1])
-        return torch.cat([*parts, seen.to(x.dtype)], 1)
+        number = x[:, self.numeric]
+        parts = [torch.nan_to_num(number, 0.0, 0.0, 0.0).clamp(-10, 10), torch.isinf(number)]
+        if len(self.counted):
+            parts.append(self.warps(x[:, self.counted]).nan_to_num(0.0).clamp(-10, 10))
+        if len(self.ordered):
+            parts.append(torch.nan_to_num(2 * x[:, self.ordered] / self.top - 1))
+        if len(self.levelled):
+            parts.append(torch.minimum(x[:, self.levelled], self.last) == self.code)  # rare levels share the last
+        return torch.cat([*parts, ~torch.isnan(x)], 1)

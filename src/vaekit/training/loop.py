@@ -10,16 +10,15 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from vaekit.errors import TrainingError, VaekitError
 from vaekit.randomness import isolated_rng, rng_state, set_rng_state
+from vaekit.training.averaging import MovingAverage
 from vaekit.training.checkpoint import Checkpoint, TrainingState
 from vaekit.training.optimizer import FusedAdam
 from vaekit.training.schedules import SCHEDULES, warm_up
 
 Value = Callable[[Any, float], Tensor]
-MovingAverage = Callable[[Any, Any, Tensor | int], None]
 Callback = Callable[[dict[str, Any]], object]
 _LOOK = 200  # steps between looks at whether the loss is still a number
 _SMALL_WORK = 30_000_000  # multiply-adds of a forward pass below which a second thread costs more than it gives
@@ -183,9 +182,8 @@ def _train(
     if isinstance(value, Adversarial):
         adversary = FusedAdam(value.network.parameters(), epsilon=settings.epsilon, betas=(0.5, 0.9))
         parts |= {"network": value.network, "network_optimizer": adversary}
-    averaged = None
-    if settings.average is not None:
-        averaged = AveragedModel(model, multi_avg_fn=_moving_average(settings.average))
+    averaged = None if settings.average is None else MovingAverage(model, settings.average)
+    if averaged is not None:
         parts["average"] = averaged
     judged = model if averaged is None else averaged.module
 
@@ -229,7 +227,7 @@ def _train(
             if adversary is not None:
                 adversary.step(learning_rate)
             if averaged is not None:
-                averaged.update_parameters(model)
+                averaged.update()
             values.append(mean.detach())
             state.step, state.seconds = step + 1, time.monotonic() - began
             if state.step % _LOOK == 0 or state.step == steps:
@@ -240,6 +238,8 @@ def _train(
 
         trained = time.monotonic()
         state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
+        if averaged is not None:
+            averaged.copy_buffers()
         judged.eval()
         due = state.epoch % settings.validate_every == 0 or state.epoch == settings.epochs
         score = float(validate(judged)) if validate is not None and due else None
@@ -266,18 +266,6 @@ def _train(
     model.load_state_dict(state.tensors["best"])
     model.eval()
     return state
-
-
-def _moving_average(decay: float) -> MovingAverage:
-    """What AveragedModel calls at each step with its weights, the model's and the number of steps before."""
-
-    @torch.no_grad()
-    def update(averages: Any, weights: Any, count: Tensor | int) -> None:
-        rest = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
-        for average, weight in zip(averages, weights, strict=True):
-            average.lerp_(weight, rest)
-
-    return update
 
 
 def _out_of_patience(state: TrainingState, settings: TrainingSettings) -> bool:
