@@ -153,7 +153,7 @@ def test_wrong_input_is_one_sentence_and_loses_nothing(run, tmp_path, capsys):
         "latent_dim=0 must be a whole number of at least 1."
     )
     assert complaint(capsys, "fit", table, "-o", new, "--model", "vea") == (
-        "model='vea' is not one of 'autoencoder', 'gae', 'pixelcnn', 'tabular', 'vae', 'vgae' (did you mean 'vae'?)."
+        "model='vea' is not one of 'autoencoder', 'conditional', 'gae', 'pixelcnn', 'tabular', 'vae', 'vgae' (did you mean 'vae'?)."
     )
     assert complaint(capsys, "fit", "digit", "-o", new) == (
         "There is neither a data set nor a file named 'digit' (did you mean 'digits'?)."

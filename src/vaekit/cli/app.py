@@ -52,7 +52,8 @@ def fit(
     model: Annotated[
         str | None,
         typer.Option(
-            help="vae, autoencoder or, of images, pixelcnn; of a table tabular; of a graph vgae or gae.",
+            help="vae, autoencoder, of images pixelcnn, of labelled rows conditional; of a table tabular; of a graph "
+            "vgae or gae.",
             show_default="vae, tabular or vgae",
         ),
     ] = None,
@@ -138,13 +139,14 @@ def sample(
             metavar="COLUMN=VALUE", help="Of a tabular model: a value that every row gets; may be given again."
         ),
     ] = None,
+    label: Annotated[str | None, typer.Option(help="Of a conditional model: the label that every row gets.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     device: Device = "auto",
 ) -> None:
     """Draw new rows from the model, or a new graph (.csv .tsv .txt .graphml .npz)."""
     from vaekit.cli.verbs import sample_run
 
-    sample_run(run, output, n=n, prior=prior, given=given or [], seed=seed, device=device)
+    sample_run(run, output, n=n, prior=prior, given=given or [], label=label, seed=seed, device=device)
 
 
 @app.command(epilog="Example:  vaekit encode RUN digits -o codes.csv")

@@ -13,7 +13,7 @@ from typing import Any
 
 from vaekit.cli.split import SplitData, split_data
 from vaekit.errors import Faults, OptionError, RunError, TrainingError, WriteError, did_you_mean
-from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, PixelCNN, TabularVAE, load
+from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
 from vaekit.estimators.options import check_options, plain_params, settable
 from vaekit.estimators.trained import TrainedEstimator
 from vaekit.files import make_folder
@@ -38,6 +38,7 @@ from vaekit.training.loop import Interrupted
 
 MODELS: dict[str, type[TrainedEstimator]] = {
     "autoencoder": Autoencoder,
+    "conditional": ConditionalVAE,
     "gae": GAE,
     "pixelcnn": PixelCNN,
     "tabular": TabularVAE,

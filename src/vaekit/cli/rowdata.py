@@ -16,10 +16,11 @@ from vaekit.data.largetables import blocks, row_numbers
 from vaekit.data.split import draw_rows, split_rows
 from vaekit.data.streams import is_lazy
 from vaekit.errors import DataError, OptionError
-from vaekit.estimators import TabularVAE
+from vaekit.estimators import ConditionalVAE, TabularVAE
 from vaekit.estimators.base import RowEstimator
+from vaekit.estimators.conditions import Conditioned
 from vaekit.evaluation.tablescores import summarise_table
-from vaekit.plots import draw_all, draw_table
+from vaekit.plots import draw_all, draw_conditional, draw_table
 from vaekit.report import write_report, write_table_report
 from vaekit.schema import Dataset
 from vaekit.training.checkpoint import Checkpoint
@@ -36,6 +37,7 @@ class RowData:
     """Rows with their test part set aside, and the record of how."""
 
     X_train: Any
+    y_train: Any
     X_test: Any
     y_test: Any
     label_names: tuple[str, ...] | None
@@ -54,23 +56,23 @@ class RowData:
         n = _height(data.X)
         if data.X_test is not None:
             how = {"test": "the data set's own test part", "split_seed": None}
-            X_train, X_test, y_test = data.X, data.X_test, data.y_test
+            X_train, y_train, X_test, y_test = data.X, data.y, data.X_test, data.y_test
         elif n < 3:
             raise DataError(f"{source!r} has {n} rows; a fit that sets test rows aside needs at least 3.")
         elif is_lazy(data.X):
             held = min(max(1, round(n * TEST_FRACTION)), MOST_TEST)
             X_train, X_test = _split_lazily(data.X, draw_rows(n, held, seed))
-            y_test, n = None, n - held
+            y_train, y_test, n = None, None, n - held
             share = f"{held:,}" if held == MOST_TEST else f"{TEST_FRACTION:.0%}"
             how = {"test": f"{share} of the rows", "split_seed": seed}
         else:
             rest, held = split_rows(n, TEST_FRACTION, seed)
             X_train, X_test = data.X[rest], data.X[held]
-            y_test = None if data.y is None else data.y[held]
+            y_train, y_test = (None, None) if data.y is None else (data.y[rest], data.y[held])
             how = {"test": f"{TEST_FRACTION:.0%} of the rows", "split_seed": seed}
         n_train = n if is_lazy(X_train) else int(X_train.shape[0])
         record |= {"n_train": n_train, "n_test": int(X_test.shape[0]), **how}
-        return cls(X_train, X_test, y_test, data.label_names, record)
+        return cls(X_train, y_train, X_test, y_test, data.label_names, record)
 
     @cached_property
     def X_seen(self) -> Any:
@@ -92,10 +94,17 @@ class RowData:
                 f"A TabularVAE takes a table, but {self.record['source']!r} holds images: --kind array flattens each."
             )
 
+        self._labelled(estimator, self.X_train, self.y_train)
+        self._labelled(estimator, self.X_test, self.y_test)
+
+    def _labelled(self, estimator: Any, X: Any, y: Any) -> Any:
+        """The rows as the estimator takes them."""
+        return labelled(estimator, X, y, self.record["source"])
+
     def check_test(self, estimator: RowEstimator) -> None:
         """Raise DataError where the test rows cannot be scored."""
         try:
-            estimator._read(self.X_test)
+            estimator._read(self._labelled(estimator, self.X_test, self.y_test))
         except DataError as error:
             if not isinstance(estimator, TabularVAE):
                 raise
@@ -107,11 +116,13 @@ class RowData:
 
     def fit(self, estimator: RowEstimator, checkpoint: Checkpoint, place: Callable[[], object]) -> None:
         """Train on the training rows."""
-        estimator._fit(self.X_train, checkpoint=checkpoint, before_training=place)
+        rows = self._labelled(estimator, self.X_train, self.y_train)
+        estimator._fit(rows, checkpoint=checkpoint, before_training=place)
 
     def evaluate(self, estimator: Any, samples: int | None) -> dict[str, Any]:
         """Scores of the test rows; of a table's model, all that `summarise_table` gives too."""
-        summary = estimator.evaluate(self.X_test, num_samples=samples or REPORT_SAMPLES)
+        rows = self._labelled(estimator, self.X_test, self.y_test)
+        summary = estimator.evaluate(rows, num_samples=samples or REPORT_SAMPLES)
         if isinstance(estimator, TabularVAE):
             draw = partial(estimator.sample, random_state=0)
             summary |= summarise_table(self.X_seen, self.X_test, estimator.schema_, estimator.impute, draw)
@@ -121,12 +132,30 @@ class RowData:
         """Draw the pictures; file name and caption of each."""
         if isinstance(estimator, TabularVAE):
             return draw_table(estimator, self.X_seen, self.X_test, folder)
+        if isinstance(estimator, ConditionalVAE):
+            return draw_conditional(estimator, self.X_train, self.y_train, folder, label_names=self.label_names)
         return draw_all(estimator, self.X_train, self.X_test, self.y_test, folder, label_names=self.label_names)
 
     def write_report(self, folder: Path, *, config: dict[str, Any], **parts: Any) -> None:
         """Write report.md."""
         write = write_table_report if config["model"] == TabularVAE.__name__ else write_report
         write(folder, config=config, **parts)
+
+
+def labelled(estimator: Any, X: Any, y: Any, source: str) -> Any:
+    """Rows as the estimator takes them: of a conditional model with their labels.
+
+    Raises:
+        OptionError: such a model is one of labels, and the data have none.
+    """
+    if not isinstance(estimator, ConditionalVAE):
+        return X
+    if y is None:
+        raise OptionError(
+            f"A ConditionalVAE needs a label for each row, but {source!r} has none: take a data set with labels, or a "
+            ".npz with X and y."
+        )
+    return Conditioned(X, y)
 
 
 def _height(X: Any) -> int:

@@ -16,13 +16,13 @@ from sklearn.utils.validation import _num_samples
 from vaekit.cli.graphdata import GraphData
 from vaekit.cli.graphverbs import encode_graph, sample_graph
 from vaekit.cli.output import check_output, write_rows
-from vaekit.cli.rowdata import REPORT_SAMPLES, RowData, fingerprint
+from vaekit.cli.rowdata import REPORT_SAMPLES, RowData, fingerprint, labelled
 from vaekit.cli.split import read_data, split_data
 from vaekit.cli.tableverbs import given_values, write_cell_scores
 from vaekit.data.datasets import dataset_info, dataset_names
 from vaekit.data.sources import read
 from vaekit.errors import OptionError, RunError
-from vaekit.estimators import VAE, Autoencoder, PixelCNN, TabularVAE, load
+from vaekit.estimators import VAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, VAEClassifier, load
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.estimators.options import check_choice
 from vaekit.evaluation import Annealing
@@ -49,14 +49,14 @@ def evaluate_run(
         raise OptionError(
             f"--{' and --'.join(given)} {'belong' if len(given) > 1 else 'belongs'} to --ais: give it too."
         )
-    estimator = load(run, device=device)
+    estimator = _load(run, device)
     if ais and not isinstance(estimator, VAE):
         raise OptionError(f"--ais is for a VAE of rows; {run} holds a {type(estimator).__name__}.")
     if isinstance(estimator, GraphEstimator):
         summary = _graph_data(run, source, kind).evaluate(estimator, samples)
         title = f"{run}: a graph of {summary['n_nodes']:,} nodes"
     else:
-        own, X = _test_rows(run, source, kind)
+        own, X = _test_rows(run, source, kind, estimator)
         if own is not None:
             summary = own.evaluate(estimator, samples)
         else:
@@ -80,7 +80,7 @@ def evaluate_run(
             )
 
 
-def _test_rows(run: Path, source: str | None, kind: str | None) -> tuple[RowData | None, Any]:
+def _test_rows(run: Path, source: str | None, kind: str | None, estimator: Any) -> tuple[RowData | None, Any]:
     """The RUN's own data, where they are what is scored, and the rows to score."""
     if source is None:
         own = _own_data(run)
@@ -90,8 +90,9 @@ def _test_rows(run: Path, source: str | None, kind: str | None) -> tuple[RowData
     _refuse_graph(data, source)
     if data.X_test is None and fingerprint(data) == (config.get("data") or {}).get("fingerprint"):
         print(f"{source} is what {run} was fitted on: its test rows alone are scored.", file=sys.stderr)
-        return _test_rows(run, None, None)
-    return None, data.X if data.X_test is None else data.X_test
+        return _test_rows(run, None, None, estimator)
+    X, y = (data.X, data.y) if data.X_test is None else (data.X_test, data.y_test)
+    return None, labelled(estimator, X, y, source)
 
 
 def _graph_data(run: Path, source: str | None, kind: str | None) -> GraphData:
@@ -145,14 +146,17 @@ def describe_run(run: Path, *, as_json: bool) -> None:
     _print_table(str(run), flat)
 
 
-def sample_run(run: Path, output: Path, *, n: int, prior: str, given: list[str], seed: int, device: str) -> None:
+def sample_run(
+    run: Path, output: Path, *, n: int, prior: str, given: list[str], label: str | None, seed: int, device: str
+) -> None:
     """Draw rows from the model; see `vaekit sample --help`."""
     check_choice("prior", prior, ["model", "fitted"])
-    estimator = load(run, device=device)
+    estimator = _load(run, device)
     if prior == "fitted" and not hasattr(estimator, "fit_prior"):
         raise OptionError(f"--prior fitted needs the latent codes of rows, which {run} has not.")
     if given and not isinstance(estimator, TabularVAE):
         raise OptionError(f"--given is for a tabular model; {run} holds a {type(estimator).__name__}.")
+    options: dict[str, Any] = _condition(run, estimator, label)
     if isinstance(estimator, GraphEstimator):
         sample_graph(run, estimator, output, n=n, seed=seed)
         return
@@ -162,7 +166,8 @@ def sample_run(run: Path, output: Path, *, n: int, prior: str, given: list[str],
             f"{run} is an autoencoder, which has no distribution to sample from; draw its codes from a mixture with "
             "--prior fitted, or fit a vae."
         )
-    options: dict[str, Any] = {"prior": prior} if isinstance(estimator, (VAE, TabularVAE)) else {}
+    if isinstance(estimator, (VAE, TabularVAE)):
+        options["prior"] = prior
     if given:
         options["given"] = given_values(given, estimator.schema_)
     if prior == "fitted":
@@ -170,15 +175,31 @@ def sample_run(run: Path, output: Path, *, n: int, prior: str, given: list[str],
     write_rows(estimator.sample(n, seed, **options), output)
 
 
+def _condition(run: Path, estimator: Any, label: str | None) -> dict[str, Any]:
+    """The label that samples are drawn given, in its own type, as an option of `sample`."""
+    if not isinstance(estimator, ConditionalVAE):
+        if label is not None:
+            raise OptionError(f"--label is for a conditional model; {run} holds a {type(estimator).__name__}.")
+        return {}
+    classes = estimator.condition_.classes
+    if classes is None:
+        raise OptionError(f"{run} was fitted with vectors: load it in Python and give sample its condition=.")
+    known = {str(each): each for each in classes.tolist()}
+    if label not in known:
+        what = "needs --label" if label is None else f"has no label {label!r}"
+        raise OptionError(f"{run} {what}: one of {', '.join(known)}.")
+    return {"y": known[label]}
+
+
 def encode_data(run: Path, source: str, output: Path, *, kind: str | None, device: str) -> None:
     """Write codes; see `vaekit encode --help`."""
     check_output(output, source)
-    estimator = load(run, device=device)
+    estimator = _load(run, device)
     _check_codes(run, estimator)
     if isinstance(estimator, GraphEstimator):
         encode_graph(estimator, read(source, kind or "graph"), output)
         return
-    codes = [estimator.transform(X) for X in _parts(run, source, kind)]
+    codes = [estimator.transform(X) for X in _parts(run, source, kind, estimator)]
     write_rows(np.concatenate(codes), output, list(estimator.get_feature_names_out()))
 
 
@@ -187,8 +208,10 @@ def reconstruct_data(run: Path, source: str, output: Path, *, kind: str | None, 
     check_output(output, source)
     estimator = _row_model(run, device, "reconstruct")
     _check_codes(run, estimator)
-    Z = [estimator.transform(X) for X in _parts(run, source, kind)]
-    write_rows(estimator.inverse_transform(np.concatenate(Z)), output)
+    parts = _parts(run, source, kind, estimator)
+    Z = np.concatenate([estimator.transform(X) for X in parts])
+    labels = [np.concatenate([X.y for X in parts])] if isinstance(estimator, ConditionalVAE) else []
+    write_rows(estimator.inverse_transform(Z, *labels), output)
 
 
 def score_data(
@@ -197,7 +220,7 @@ def score_data(
     """Write scores of each row; see `vaekit score --help`."""
     check_output(output, source)
     estimator = _row_model(run, device, "score")
-    parts = _parts(run, source, kind)
+    parts = _parts(run, source, kind, estimator)
     if cells:
         write_cell_scores(run, estimator, parts, samples, output)
         return
@@ -238,8 +261,16 @@ def describe_data(name: str | None, *, as_json: bool) -> None:
         _print_table("data sets", {f["name"]: f"{f['what']} ({f['size']})" for f in facts})
 
 
-def _row_model(run: Path, device: str, verb: str) -> Any:
+def _load(run: Path, device: str) -> Any:
+    """The estimator in a RUN, one that the verbs are for."""
     estimator = load(run, device=device)
+    if isinstance(estimator, VAEClassifier):
+        raise OptionError(f"{run} holds a VAEClassifier, which no verb takes; read it in Python with vaekit.load.")
+    return estimator
+
+
+def _row_model(run: Path, device: str, verb: str) -> Any:
+    estimator = _load(run, device)
     if isinstance(estimator, GraphEstimator):
         raise OptionError(f"{run} holds a graph model, which has no rows to {verb}; see 'vaekit links' and 'evaluate'.")
     return estimator
@@ -259,11 +290,12 @@ def _kind(run: Path) -> str | None:
     return (read_config(run).get("data") or {}).get("asked_kind")
 
 
-def _parts(run: Path, source: str, kind: str | None) -> list[Any]:
+def _parts(run: Path, source: str, kind: str | None, estimator: Any) -> list[Any]:
     """The rows of DATA in order; of a data set with its own test part, that part comes last."""
     data = read_data(source, kind or _kind(run), tabular=read_config(run)["model"] == TabularVAE.__name__)
     _refuse_graph(data, data.name)
-    return [data.X] if data.X_test is None else [data.X, data.X_test]
+    parts = [(data.X, data.y)] if data.X_test is None else [(data.X, data.y), (data.X_test, data.y_test)]
+    return [labelled(estimator, X, y, source) for X, y in parts]
 
 
 def _print_json(value: Any) -> None:

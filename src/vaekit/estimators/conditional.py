@@ -226,7 +226,7 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
 
         Grey-scale rows under a Bernoulli likelihood are encoded as the means of their binary draws.
         """
-        rows, parts = self._read(Conditioned(X, y, condition)), []
+        rows, parts = self._read(Conditioned.of(X, y, condition)), []
         assert isinstance(rows, ConditionedRows)
         device = next(self.model_.parameters()).device
         for part in rows.chunks(BATCH):
@@ -258,8 +258,7 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
 
     def reconstruct(self, X: Any, y: Any = None, *, condition: Any = None) -> Any:
         """Rows, encoded and decoded given the same condition, with the index of a pandas DataFrame."""
-        codes = self.posterior(X, y, condition=condition)[0]
-        rebuilt = self.inverse_transform(codes, y, condition=condition)
+        rebuilt = self.inverse_transform(self.posterior(X, y, condition=condition)[0], y, condition=condition)
         if self.schema_.container == "pandas" and hasattr(X, "index"):
             rebuilt.index = X.index
         return rebuilt
@@ -331,7 +330,7 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
         r"""What belongs to known conditions: the mean of p(x|c), or draws from it.
 
         Where the model was fitted to one part of the rows with the other as the condition, this completes rows of
-        which that other part is known (Doersch 2016, section 3.1).
+        which that other part is known (Doersch 2016, section 4).
 
         .. math:: E[x|c] \approx \frac1K \sum_k E[x|z_k, c], \qquad z_k \sim p(z|c)
 
@@ -380,7 +379,7 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
 
         The independent features beside it know nothing of the condition.
         """
-        rows, scores = self._scores(Conditioned(X, y, condition), num_samples)
+        rows, scores = self._scores(Conditioned.of(X, y, condition), num_samples)
         return summarise(scores, self.model_.likelihood, score_independent(self.independent_, rows.alone))
 
     @property

@@ -20,6 +20,11 @@ class Conditioned:
     y: Any = None
     condition: Any = None
 
+    @classmethod
+    def of(cls, X: Any, y: Any, condition: Any) -> Conditioned:
+        """The three as one, or X itself where it is that already."""
+        return X if isinstance(X, cls) else cls(X, y, condition)
+
 
 @dataclass(frozen=True, eq=False)
 class ConditionSchema:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from vaekit.data.edges import EdgeSplit
-from vaekit.estimators import TabularVAE
+from vaekit.estimators import ConditionalVAE, TabularVAE
 from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.files import make_folder
 from vaekit.plots.completions import draw_completions
+from vaekit.plots.conditional import draw_classes
 from vaekit.plots.curves import draw_curves, draw_graph_curves
 from vaekit.plots.interpolations import draw_interpolations, draw_layers
 from vaekit.plots.latent import draw_latent, draw_manifold
@@ -22,7 +23,7 @@ from vaekit.plots.tables import draw_associations, draw_codes, draw_marginals, d
 from vaekit.plots.traversals import draw_traversals
 from vaekit.plots.view import View
 
-__all__ = ["draw_all", "draw_graph", "draw_table"]
+__all__ = ["draw_all", "draw_conditional", "draw_graph", "draw_table"]
 
 
 def draw_all(
@@ -64,6 +65,34 @@ def draw_all(
         ("layers.png", lambda path: draw_layers(view, path) if view.layered else None),
     ]
     return _draw(folder, drawn)
+
+
+def draw_conditional(
+    estimator: ConditionalVAE,
+    X_train: Any,
+    y_train: Any,
+    folder: str | Path,
+    label_names: Sequence[str] | None = None,
+) -> list[tuple[str, str]]:
+    """Draw every picture that has a meaning for a model of rows given labels, each written whole.
+
+    Args:
+        estimator: a fitted `vaekit.ConditionalVAE`.
+        X_train, y_train: rows and labels as `fit` takes them.
+        folder: where the files go; it is made if need be.
+        label_names: name of each label 0, 1, ..., or None.
+
+    Returns:
+        File name and one-line caption of each picture, in the order in which to show them.
+
+    Raises:
+        WriteError: the folder cannot be made or written.
+    """
+    drawn = [
+        ("curves.png", lambda path: draw_curves(estimator, path)),
+        ("samples.png", lambda path: draw_classes(estimator, X_train, y_train, label_names, path)),
+    ]
+    return _draw(make_folder(folder), drawn)
 
 
 def draw_graph(

@@ -16,6 +16,7 @@ from vaekit.runs import read_metrics
 _MODELS = {
     "VAE": "variational autoencoder",
     "Autoencoder": "deterministic autoencoder",
+    "ConditionalVAE": "conditional variational autoencoder",
     "PixelCNN": "PixelCNN, a density without a latent code",
 }
 
@@ -191,7 +192,7 @@ def _bounds(config: dict[str, Any], exact: bool, units: str | None, what: str) -
     if exact:
         lines.append("The model's density is tractable: log p(x) is exact, and so is that of independent features.")
     else:
-        closed = params.get("prior", "normal") == "normal" and params.get("network") != "ladder"
+        closed = params.get("prior", "normal") in ("normal", "conditional") and params.get("network") != "ladder"
         kl = "KL is in closed form; reconstruction is an average" if closed else "KL and reconstruction are averages"
         lines.append(
             "ELBO ≤ importance-weighted bound ≤ log p(x), in expectation: the true log p(x) is at least what stands "
@@ -207,6 +208,11 @@ def _bounds(config: dict[str, Any], exact: bool, units: str | None, what: str) -
             f"Grey levels from 0 to {fitted['grey_max']:g} were made binary for training, {how[params['binarize']]} "
             f'(`binarize="{params["binarize"]}"`); the scores are of binary test rows, {test}, and compare only with '
             "scores of rows made binary in that way."
+        )
+    if config["model"] == "ConditionalVAE":
+        lines.append(
+            "Every row is scored given its label: read p(x) as p(x\\|y). The independent features know no labels, so "
+            "the gain counts what the labels tell too."
         )
     if params.get("beta", 1) != 1 or params.get("free_bits"):
         lines.append("Training weighted the KL otherwise than the bound does; the scores above do not.")
@@ -262,13 +268,16 @@ def _use(folder: str | Path, config: dict[str, Any]) -> tuple[list[str], list[st
         "",
         f"model = vaekit.load({run!r}{own})",
     ]
+    conditional = config["model"] == "ConditionalVAE"
+    label = config["fitted"]["condition"]["classes"][0] if conditional else None
+    rows, given = ("X, y", f", y={label!r}") if conditional else ("X", "")
     if codes:
-        python.append("codes = model.transform(X)            # latent codes, one row each")
-        python.append("rebuilt = model.reconstruct(X)        # each row, encoded and decoded")
+        python.append(f"{f'codes = model.transform({rows})':37s} # latent codes, one row each")
+        python.append(f"{f'rebuilt = model.reconstruct({rows})':37s} # each row, encoded and decoded")
     if draws:
-        python.append("new = model.sample(10)                # rows drawn from the model")
-        python.append("log_px = model.score_samples(X)       # log p(x) in nats: low where a row is unusual")
-    quoted = shlex.quote(run)
+        python.append(f"{f'new = model.sample(10{given})':37s} # rows drawn from the model")
+        python.append(f"{f'log_px = model.score_samples({rows})':37s} # log p(x) in nats: low where a row is unusual")
+    quoted, option = shlex.quote(run), f" --label {shlex.quote(str(label))}" if conditional else ""
     shell = [
         f"vaekit evaluate {quoted}{' --samples 5000' if draws and codes else ''}",
     ]
@@ -279,7 +288,7 @@ def _use(folder: str | Path, config: dict[str, Any]) -> tuple[list[str], list[st
         ]
     if draws:
         shell += [
-            f"vaekit sample {quoted} -n 100 -o samples{end}",
+            f"vaekit sample {quoted} -n 100{option} -o samples{end}",
             f"vaekit score {quoted} {source} -o scores.csv",
         ]
     return python, shell
