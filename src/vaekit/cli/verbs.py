@@ -263,14 +263,6 @@ def describe_data(name: str | None, *, as_json: bool) -> None:
 
 def _load(run: Path, device: str) -> Any:
     """The estimator in a RUN, one that the verbs are for."""
-    estimator = _load(run, device)
-    if isinstance(estimator, VAEClassifier):
-        raise OptionError(f"{run} holds a VAEClassifier, which no verb takes; read it in Python with vaekit.load.")
-    return estimator
-
-
-def _load(run: Path, device: str) -> Any:
-    """The estimator in a RUN, one that the verbs are for."""
     estimator = load(run, device=device)
     if isinstance(estimator, VAEClassifier):
         raise OptionError(f"{run} holds a VAEClassifier, which no verb takes; read it in Python with vaekit.load.")
