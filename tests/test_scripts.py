@@ -139,6 +139,29 @@ def test_samples_mnist(load: Callable[[str], ModuleType], tmp_path: Path, capsys
     assert all(content["training_images"]["frechet"] < row["frechet"] for row in content["table"])
 
 
+def test_cvae_mnist(load: Callable[[str], ModuleType], tmp_path: Path, capsys: Any) -> None:
+    script, output = load("reproduce/cvae_mnist.py"), tmp_path / "cvae_mnist.json"
+    options = ["--quick", "--models", str(tmp_path / "models"), "--output", str(output)]
+    script.main(options)
+    runs = written(output)["runs"]
+    assert [run["model"] for run in runs] == list(script.MODELS)
+    regressor, vae = runs[:2]
+    assert regressor["log_likelihood"] == regressor["elbo"] > regressor["independent"]
+    assert regressor["kl"] == regressor["spread_over_z"] == 0 < vae["spread_over_z"]
+    assert output.with_suffix(".png").stat().st_size > 10_000
+    script.main(options)  # what is there is not run again
+    assert written(output)["runs"] == runs
+
+
+def test_cutting_out_a_column_loses_nothing(load: Callable[[str], ModuleType]) -> None:
+    task = load("reproduce/cvae_mnist.py").Task(quick=True, reduced=False)
+    whole = task.whole(*task.test)
+    assert whole.shape == (200, 8, 8) and set(np.unique(whole)) == {0, 1}
+    rest, known = task.test
+    np.testing.assert_array_equal(whole[:, :, task.column], known)
+    np.testing.assert_array_equal(np.delete(whole, task.column, 2).reshape(200, -1), rest)
+
+
 def test_impute(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VAEKIT_DATA", raising=False)
     script = load("benchmarks/impute.py")
@@ -230,3 +253,29 @@ def test_factors(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch:
         if row["score"] == "mig":
             assert row["gap"]["mean"] == pytest.approx(means[row["above"]] - means[row["below"]])
             assert row["holds"] == (row["gap"]["mean"] > 0)
+
+
+def test_few_labels(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    script, output = load("benchmarks/few_labels.py"), tmp_path / "few_labels.json"
+    options = ["--quick", "--data", "digits", "--output", str(output)]
+    script.main([*options, "--seeds", "0", "--methods", "scratch", "finetune_autoencoder", "features_linear"])
+    first = written(output)["runs"]
+    script.main([*options, "--seeds", "0", "1", "--methods", "features_linear"])
+    script.main([*options, "--seeds", "0", "--methods", "m2", "m1_m2"])
+    content = written(output)
+    assert content["runs"][: len(first)] == first  # what is there is not run again
+    rows = {row["method"]: row for row in content["summary"]}
+    assert rows["features_linear"]["seeds"] == 2 and rows["scratch"]["seeds"] == rows["m1_m2"]["seeds"] == 1
+    for row in rows.values():
+        mine = [run for run in content["runs"] if run["method"] == row["method"] and run["setting"] == row["setting"]]
+        assert row["test_error"] == pytest.approx(np.mean([run["test_error"] for run in mine]))
+
+
+def test_few_labels_are_balanced_and_chosen_by_held_out_rows(load: Callable[[str], ModuleType]) -> None:
+    script = load("benchmarks/few_labels.py")
+    few = script.few_labels(np.arange(500) % 10, 50, seed=0)
+    assert np.bincount(few[few >= 0]).tolist() == [5] * 10 and ((few < 0) | (few == np.arange(500) % 10)).all()
+    base = {"data": "digits", "labels": 50, "method": "features", "seed": 0}
+    good = {**base, "setting": {"C": 1.0}, "held_out_error": 5.0, "test_error": 9.0}
+    bad = {**base, "setting": {"C": 9.0}, "held_out_error": 6.0, "test_error": 1.0}
+    assert script.summarise([bad, good])[0]["test_error"] == 9.0
