@@ -35,9 +35,9 @@ METHODS: dict[str, dict[str, Any]] = {
     "beta-TCVAE": {"objective": "tc"},
 }
 GRID: dict[str, tuple[str, tuple[float, ...]]] = {
-    "beta-VAE": ("beta", (4.0, 8.0, 16.0)),
+    "beta-VAE": ("beta", (2.0, 4.0, 8.0)),
     "FactorVAE": ("gamma", (5.0, 10.0, 20.0)),
-    "beta-TCVAE": ("beta", (4.0, 8.0, 16.0)),
+    "beta-TCVAE": ("beta", (2.0, 4.0, 8.0)),
 }
 SHAPE = [0]  # the one factor without order
 METRICS: dict[str, Callable[[np.ndarray, np.ndarray], dict[str, float]]] = {
