@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.frozen import FrozenEstimator
@@ -18,6 +19,7 @@ from torch import nn
 import vaekit
 from vaekit import GAE, VAE, Autoencoder, Graph, PixelCNN, VAEClassifier
 from vaekit.errors import DataError, DataTypeError, OptionError
+from vaekit.likelihoods import LIKELIHOODS
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
 TRAINED = {"epochs": 40, "learning_rate": 0.02, "verbose": 0, "random_state": 0}
@@ -150,6 +152,31 @@ def test_the_default_is_a_vae_with_the_options_of_the_classifier():
     fitted.fit(X[::5], Y[::5])
     assert isinstance(fitted.pretrained_, VAE) and fitted.pretrained_.latent_dim == 3
     assert fitted.pretrained_.hidden == (7,) and fitted.likelihood_ == "gaussian"
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_m2_under_every_likelihood_survives_saving(likelihood, tmp_path):
+    rng = np.random.default_rng(0)
+    whole = rng.integers(0, 2 if likelihood == "bernoulli" else 5, (60, 3, 4))
+    rows = rng.normal(size=(60, 6)) if likelihood in ("gaussian", "heteroscedastic") else whole
+    options = {**SMALL, "likelihood": likelihood}
+    fitted = VAEClassifier("m2", **options).fit(rows, np.where(np.arange(60) < 30, np.arange(60) % 3, -1))
+    assert fitted.likelihood_ == likelihood and np.isfinite(fitted.history_[-1]["train"])
+    fitted.save(tmp_path)
+    np.testing.assert_array_equal(vaekit.load(tmp_path).predict_proba(rows), fitted.predict_proba(rows))
+
+
+def test_the_encoder_of_a_ladder_and_sparse_rows(tmp_path):
+    images = (np.random.default_rng(0).random((40, 8, 8)) > 0.5).astype(int)
+    y = np.where(np.arange(40) < 20, np.arange(40) % 2, -1)
+    ladder = VAE(3, network="ladder", channels=(4,), stochastic_layers=2, epochs=1, random_state=0, verbose=0)
+    fitted = VAEClassifier("finetune", ladder, epochs=2, random_state=0, verbose=0).fit(images, y)
+    fitted.save(tmp_path)
+    np.testing.assert_array_equal(vaekit.load(tmp_path).predict_proba(images), fitted.predict_proba(images))
+    sparse = scipy.sparse.csr_array(images.reshape(40, -1))
+    for method in CASES:
+        dense = small(method).fit(images.reshape(40, -1), y).predict_proba(images.reshape(40, -1))
+        np.testing.assert_allclose(small(method).fit(sparse, y).predict_proba(sparse), dense, atol=1e-4)
 
 
 # -- conventions -------------------------------------------------------------------------------------------------------
