@@ -121,7 +121,8 @@ def run(name: str, model: Any, regressor: Any, task: Task) -> dict[str, Any]:
         out |= variety(model, condition[:200])
     steps = -(-len(task.train[0]) // BATCH)
     seconds = round(sum(line["seconds"] for line in model.history_), 1)
-    return out | {"steps": model.n_iter_ * steps, "best_epoch": model.best_epoch_, "training_seconds": seconds}
+    out |= {"steps": model.n_iter_ * steps, "best_epoch": model.best_epoch_, "training_seconds": seconds}
+    return {key: round(value, 3) if isinstance(value, float) else value for key, value in out.items()}
 
 
 def draw(models: dict[str, Any], task: Task, path: Path, completions: int = 8) -> None:

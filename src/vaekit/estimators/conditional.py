@@ -50,9 +50,10 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
         network: "mlp", or for images "conv", residual convolutions, which see the condition as a channel of its own.
         activation, channels, blocks, likelihood, binarize: as of `vaekit.VAE`.
         objective: "elbo", "iwae", "dreg" or "stl", as of `vaekit.VAE`.
-        kl, samples, beta, kl_warmup, free_bits, epochs, batch_size, learning_rate, schedule, optimizer, epsilon,
-            weight_decay, clip_norm, average, validation_fraction, validation_samples, validation_every, patience,
-            warm_start, device, callbacks, random_state, verbose: as of `vaekit.VAE`.
+        kl, samples, beta, kl_warmup, free_bits, epochs, batch_size, learning_rate, schedule: as of `vaekit.VAE`.
+        optimizer, epsilon, weight_decay, clip_norm, average, validation_fraction: as of `vaekit.VAE`.
+        validation_samples, validation_every, patience: as of `vaekit.VAE`.
+        warm_start, device, callbacks, random_state, verbose: as of `vaekit.VAE`.
 
     Attributes:
         model_: the trained `vaekit.models.ConditionalVAE`.
