@@ -165,6 +165,7 @@ def test_scores(run: Path, tmp_path: Path) -> None:
     assert main(["score", str(run), str(source), "-o", str(tmp_path / "s.csv"), "--samples", "10"]) == 0
     rows = pl.read_csv(tmp_path / "s.csv")
     np.testing.assert_allclose(rows["log_likelihood"], model.score_samples(frame, 10), rtol=1e-5)
+    np.testing.assert_allclose(rows["anomaly"], model.anomaly_scores(frame), rtol=1e-5)
     np.testing.assert_allclose(rows["elbo"], model.elbo(frame, 10), rtol=1e-5)
     cells = ["score", str(run), str(source), "-o", str(tmp_path / "c.parquet"), "--cells", "--samples", "10"]
     assert main(cells) == 0

@@ -177,7 +177,7 @@ def score(
     kind: Kind = None,
     device: Device = "auto",
 ) -> None:
-    """Write log p(x) and the ELBO of each row of DATA, in nats; or log p of each cell."""
+    """Write log p(x) and the ELBO of each row of DATA, in nats, and how odd a table's row is; or log p of each cell."""
     from vaekit.cli.verbs import score_data
 
     score_data(run, data, output, samples=samples, cells=cells, kind=kind, device=device)

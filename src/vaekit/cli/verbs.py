@@ -232,9 +232,12 @@ def score_data(
         exact = np.concatenate([estimator.score_samples(X) for X in parts])
         write_rows(exact[:, None], output, ["log_likelihood"])
         return
-    scored = [estimator._scores(X, samples)[1] for X in parts]
-    columns = [np.concatenate([getattr(s, name) for s in scored]) for name in ("log_likelihood", "elbo")]
-    write_rows(np.stack(columns, 1), output, ["log_likelihood", "elbo"])
+    scored, names = [estimator._scores(X, samples)[1] for X in parts], ["log_likelihood", "elbo"]
+    columns = [np.concatenate([getattr(s, name) for s in scored]) for name in names]
+    if isinstance(estimator, TabularVAE):
+        columns.append(np.concatenate([estimator.anomaly_scores(X) for X in parts]))
+        names.append("anomaly")
+    write_rows(np.stack(columns, 1), output, names)
 
 
 def describe_data(name: str | None, *, as_json: bool) -> None:

@@ -272,6 +272,26 @@ def make_table(
     return nw.concat(made, how="horizontal")
 
 
+def filling(
+    columns: Sequence[Column], parts: Sequence[np.ndarray], rows: np.ndarray, missing: np.ndarray, *, drawn: bool
+) -> dict[str, tuple[np.ndarray, Any]]:
+    """What `fill_table` takes, of points or drawn codes.
+
+    Args:
+        columns: the modelled columns.
+        parts: of each, codes (m,) where `drawn`, else points as `point_values` takes them.
+        rows: (m,) the numbers of the rows.
+        missing: (m, D) which of their cells are to be filled.
+        drawn: whether `parts` are codes.
+    """
+    values = values_of if drawn else point_values
+    return {
+        column.name: (rows[hidden], values(part[hidden], column))
+        for column, part, hidden in zip(columns, parts, missing.T, strict=True)
+        if hidden.any()
+    }
+
+
 def fill_table(
     frame: nw.DataFrame[Any], schema: TableSchema, filled: dict[str, tuple[np.ndarray, Any]]
 ) -> nw.DataFrame[Any]:

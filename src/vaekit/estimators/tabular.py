@@ -13,7 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from vaekit.data.coding import code_given, fill_table, make_table, point_values, score_table, values_of
+from vaekit.data.coding import code_given, fill_table, filling, make_table, point_values, score_table, values_of
 from vaekit.data.columns import infer_schema
 from vaekit.data.frames import as_frame, finish
 from vaekit.data.rows import Rows
@@ -23,7 +23,8 @@ from vaekit.estimators.bound import BoundEstimator
 from vaekit.estimators.imputer import VAEImputer
 from vaekit.estimators.inputs import read_table
 from vaekit.estimators.options import check_choice, check_draws
-from vaekit.evaluation.imputation import cell_scores, conditionals
+from vaekit.evaluation.anomalies import anomaly_scores, reference_scores
+from vaekit.evaluation.imputation import DRAWS, cell_scores, conditionals, draws_given
 from vaekit.evaluation.likelihood import fit_independent, independent_features
 from vaekit.models import LatentVariableModel
 from vaekit.models.base import Terms
@@ -34,9 +35,6 @@ from vaekit.priors import Prior
 from vaekit.randomness import isolated_rng, resolve_seed
 from vaekit.schema import ColumnStats, TableSchema
 from vaekit.training.loop import TrainingSettings
-
-_DRAWS = 4096  # rows drawn at a time
-_GIVEN = 10_000  # codes, at least, among which those that suit the given cells are drawn
 
 
 class TabularVAE(BoundEstimator):
@@ -213,6 +211,14 @@ class TabularVAE(BoundEstimator):
 
     def _finish(self, rows: Rows) -> None:
         self.independent_ = fit_independent(self.model_.likelihood, rows, most_rows=10_000)
+        self._reference = reference_scores(self.model_, rows)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return super()._tensors() | {"reference": self._reference}
+
+    def _load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        super()._load_tensors(tensors)
+        self._reference = tensors["reference"]
 
     # -- using -----------------------------------------------------------------------------------------------------
 
@@ -291,26 +297,14 @@ class TabularVAE(BoundEstimator):
                 parts.append(part.cpu())
         tables = []
         for parts in found:
-            filled = self._filling(parts, some.numpy(), missing[some].numpy(), drawn=draws is not None)
+            filled = {}
+            if parts:
+                values = torch.cat(parts).numpy()
+                cut = self._cut(values) if draws is None else list(values.T)
+                where = (some.numpy(), missing[some].numpy())
+                filled = filling(self.schema_.modelled, cut, *where, drawn=draws is not None)
             tables.append(finish(fill_table(frame, self.schema_, filled), container))
         return tables[0] if draws is None else tables
-
-    def _filling(
-        self, parts: list[Tensor], rows: np.ndarray, missing: np.ndarray, *, drawn: bool
-    ) -> dict[str, tuple[np.ndarray, Any]]:
-        """Of each column the rows to fill and their values, from points or from drawn codes."""
-        if not parts:
-            return {}
-        values = torch.cat(parts).numpy()
-        columns = list(values.T) if drawn else self._cut(values)
-        filled = {}
-        for j, (column, part) in enumerate(zip(self.schema_.modelled, columns, strict=True)):
-            hidden = missing[:, j]
-            if hidden.any():
-                part = part[hidden]
-                made = values_of(part, column) if drawn else point_values(part, column)
-                filled[column.name] = (rows[hidden], made)
-        return filled
 
     def as_imputer(self, **options: Any) -> VAEImputer:
         """A scikit-learn transformer whose `fit` fits a copy of this estimator and whose `transform` is `impute`.
@@ -352,27 +346,17 @@ class TabularVAE(BoundEstimator):
         device = next(self.model_.parameters()).device
         with isolated_rng(seed), torch.no_grad():
             if given:
-                codes = self._drawn_given(n, given, seed)
+                codes = draws_given(self.model_, torch.from_numpy(code_given(given, self.schema_)), n, seed)
             else:
                 parts = []
-                for start in range(0, n, _DRAWS):
-                    count = min(_DRAWS, n - start)
+                for start in range(0, n, DRAWS):
+                    count = min(DRAWS, n - start)
                     z = self._fitted_codes(count) if prior == "fitted" else self.model_.prior().sample((count,))
                     parts.append(self.model_.decode(z.to(device)).sample().cpu())
                 codes = torch.cat(parts)
         columns = self.schema_.modelled
         values = [values_of(part, column) for part, column in zip(codes.numpy().T, columns, strict=True)]
         return finish(make_table(self.schema_, n, values, given), self.schema_.container)
-
-    def _drawn_given(self, n: int, given: Mapping[str, Any], seed: int) -> Tensor:
-        """(n, D) coded rows with some cells given."""
-        x = torch.from_numpy(code_given(given, self.schema_))[None]
-        parts = []
-        for start in range(0, n, _DRAWS):
-            for known in conditionals(self.model_, TableRows(x), _GIVEN, seed + start):
-                drawn = known.draws(min(_DRAWS, n - start))[:, 0].cpu()
-                parts.append(torch.where(torch.isnan(x), drawn, x))
-        return torch.cat(parts)
 
     def cell_scores(self, X: Any, num_samples: int = 100) -> Any:
         r"""log p(x_d | x_{-d}) of each cell given the other observed cells of its row, in nats.
@@ -395,3 +379,20 @@ class TabularVAE(BoundEstimator):
         frame, container = as_frame(X)
         scores = cell_scores(self.model_, rows, num_samples).double().numpy()
         return finish(score_table(frame, self.schema_, scores), container)
+
+    def anomaly_scores(self, X: Any) -> np.ndarray:
+        r"""How odd each row is: about 1 for rows like those of the fit, more where cells are rarely so unlikely.
+
+        .. math:: -\frac1{|o|} \sum_{d \in o} \log u_d
+
+        over observed cells, u_d the share of training rows in which cell d is no likelier given its row, in the way in
+        which Fisher (1925) put p-values together; see `vaekit.evaluation.anomalies`. `score_samples` adds up densities
+        with units instead: with it columns of widely spread densities, and spikes, outweigh the others.
+
+        Args:
+            X: a table with the columns of the fit.
+
+        Returns:
+            (n,) float32, NaN where no cell is observed.
+        """
+        return anomaly_scores(self.model_, self._reference, self._read(X)).numpy()

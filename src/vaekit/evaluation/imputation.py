@@ -23,7 +23,9 @@ from vaekit.likelihoods.table import TableDistribution
 from vaekit.models.vae import VAE
 from vaekit.randomness import RowNoise, isolated_rng
 
+DRAWS = 4096  # rows drawn at a time
 _DECODED = 20_000  # rows times samples decoded at a time
+_GIVEN = 10_000  # codes, at least, among which those that suit the given cells are drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +91,16 @@ def conditionals(model: VAE, rows: Rows, num_samples: int, seed: int = 0) -> Ite
             log_weights = (terms.log_px + terms.log_pz - terms.log_qz).log_softmax(0)
             given: Any = terms.likelihood
             yield Conditional(part, x, log_weights, given)
+
+
+def draws_given(model: VAE, row: Tensor, n: int, seed: int) -> Tensor:
+    """(n, D) coded rows with the observed cells of one, (D,), and the others drawn given them."""
+    parts = []
+    for start in range(0, n, DRAWS):
+        (known,) = conditionals(model, Rows(row[None]), _GIVEN, seed + start)
+        drawn = known.draws(min(DRAWS, n - start))[:, 0].cpu()
+        parts.append(torch.where(torch.isnan(row), drawn, row))
+    return torch.cat(parts)
 
 
 @torch.no_grad()
