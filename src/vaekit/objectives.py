@@ -16,6 +16,7 @@ from vaekit.distributions import DiagonalNormal
 from vaekit.errors import OptionError
 from vaekit.models.base import Terms
 from vaekit.models.semisupervised import LabelTerms
+from vaekit.models.weights import VariationalWeights
 from vaekit.nn import MLP
 from vaekit.pairs import RandomGraph
 
@@ -102,6 +103,57 @@ def doubly_reparameterised(terms: Terms, *, beta: float = 1.0) -> Tensor:
         terms.z.register_hook(lambda gradient: gradient * weights.unsqueeze(-1))
     surrogate = (weights * log_weights).sum(0)
     return surrogate + (_bound(log_weights) - surrogate).detach()
+
+
+def wake_sleep(terms: Terms, dreamed: Tensor, *, beta: float = 1.0) -> Tensor:
+    r"""The wake-sleep algorithm, both phases at once (Hinton et al. 1995; the rival in Kingma and Welling 2013).
+
+    .. math:: \text{wake}:\ \nabla_\theta \frac1K \sum_k \log p(x, z_k),\ z_k \sim q(z|x); \qquad
+              \text{sleep}:\ \nabla_\phi \log q(z|x),\ (x, z) \sim p(x, z)
+
+    The generator learns from codes of the data, the recognition network from dreams. The value is that of the ELBO, the
+    gradient the sum of both phases': it is the gradient of no function, and q follows the wrong divergence, KL(p||q).
+
+    Args:
+        terms: the batch's terms, of a posterior that passes no gradient on: `model.terms(x, posterior=q)` with q made under no_grad.
+        dreamed: (B,) log q(z|x) of codes and rows from `model.dream`.
+        beta: weight of the KL term, which only a learned prior sees.
+
+    Returns:
+        (B,) values.
+
+    >>> from vaekit.likelihoods import Bernoulli
+    >>> from vaekit.models import VAE
+    >>> model, batch = VAE(MLP(6, (16,), 4), MLP(2, (16,), 6), Bernoulli((6,)), latent_dim=2), torch.ones(3, 6)
+    >>> x, z = model.dream(3)
+    >>> with torch.no_grad():
+    ...     q = model.posterior(batch)
+    >>> terms = model.terms(batch, posterior=q)
+    >>> wake_sleep(terms, model.posterior(x).log_prob(z)).shape
+    torch.Size([3])
+    """
+    return elbo(terms, beta=beta, analytic=terms.kl is not None) + (dreamed - dreamed.detach())
+
+
+def over_weights(values: Tensor, model: nn.Module, n: int, *, beta: float = 1.0) -> Tensor:
+    r"""A bound of which the weights are latent too: full variational Bayes (Kingma and Welling 2013, appendix F).
+
+    .. math:: \mathcal L(x_i) - \frac{\beta}{n}\, \mathrm{KL}(q(w)\,\|\,p(w))
+
+    n times the mean of it over the data is, in expectation over w ~ q(w), a lower bound on log p(X) with the weights
+    integrated out.
+
+    Args:
+        values: (B,) bounds, or exact log-likelihoods, at one draw of the weights.
+        model: has `VariationalWeights` among its modules.
+        n: rows of the data set.
+        beta: weight of the KL during warm-up.
+
+    Returns:
+        (B,) values.
+    """
+    divergence = sum(module.kl() for module in model.modules() if isinstance(module, VariationalWeights))
+    return values - beta / n * divergence
 
 
 def _bound(log_weights: Tensor) -> Tensor:

@@ -429,3 +429,9 @@ def test_levels_that_the_fit_has_not_seen_are_missing_with_a_warning(make):
         UserWarning, match=r"^Column 'size' holds 3, which the fit has not seen: such cells count as missing\.$"
     ):
         code_table(as_frame(make(fitted.with_columns(pl.Series("size", cycle(1, 3)))))[0], schema)
+
+
+@pytest.mark.parametrize("kind", ["real", "positive", "count"])
+def test_means_stay_within_the_columns_range(kind):
+    column = Column("x", kind, "Float64", low=0.5, high=4.0)
+    np.testing.assert_array_equal(point_values(np.array([0.1, 2.0, 1e6]), column), [0.5, 2.0, 4.0])

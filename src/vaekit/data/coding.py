@@ -162,7 +162,8 @@ def point_values(points: np.ndarray, column: Column) -> Any:
     Args:
         points: (n,) means, or (n, C) probabilities of codes, of whose levels the likeliest is taken. Where an
             ordinal column holds numbers, its mean code stands between its levels, else it is the nearest of them.
-        column: says what they stand for.
+        column: says what they stand for, and between which numbers, those at fit, a mean is kept: a mean of a heavy
+            tail can be anywhere.
     """
     if points.ndim == 2:
         shares = np.ones(points.shape[1])
@@ -171,12 +172,12 @@ def point_values(points: np.ndarray, column: Column) -> Any:
             shares[-1] = rare[0] / sum(rare)
         return level_values((points * shares).argmax(1), column)
     means = points.astype(np.float64)
-    if column.kind == "positive":
-        return means * np.exp(column.warp.centre)
-    if column.kind in DENSE:
-        return column.warp.centre + column.warp.scale * means
-    if column.kind == "count":
-        return means
+    if column.kind in (*DENSE, "count"):
+        if column.kind == "positive":
+            means = means * np.exp(column.warp.centre)
+        elif column.kind != "count":
+            means = column.warp.centre + column.warp.scale * means
+        return means.clip(column.low, column.high)
     if isinstance(column.levels[0], str) or column.dtype.startswith(("Enum", "Categorical")):
         return level_values(np.round(means).astype(int).clip(0, len(column.levels) - 1), column)
     return np.interp(means, np.arange(len(column.levels)), np.array(column.levels, np.float64))

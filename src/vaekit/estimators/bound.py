@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from vaekit.data.rows import Rows
@@ -14,15 +16,17 @@ from vaekit.estimators.latent import LatentEstimator
 from vaekit.estimators.options import check_draws
 from vaekit.evaluation.annealing import Annealing, summarise_annealing
 from vaekit.evaluation.likelihood import RowScores, score_independent, score_rows, summarise
-from vaekit.models import LatentVariableModel
+from vaekit.models import LatentVariableModel, VariationalWeights
 from vaekit.models.base import Terms
 from vaekit.objectives import (
     FactorObjective,
     doubly_reparameterised,
     elbo,
     importance_weighted,
+    over_weights,
     sticking_the_landing,
     total_correlation,
+    wake_sleep,
 )
 from vaekit.randomness import isolated_rng
 from vaekit.training.loop import Adversarial
@@ -48,12 +52,30 @@ class BoundTraining(RowEstimator):
         return model.terms(x, self.samples)
 
     def _value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
+        value = self._row_value(model, n)
+        if not any(isinstance(module, VariationalWeights) for module in model.modules()):
+            return value
+        if isinstance(value, Adversarial):
+            return replace(value, value=lambda x, factor: over_weights(value.value(x, factor), model, n, beta=factor))
+        return lambda x, factor: over_weights(value(x, factor), model, n, beta=factor)
+
+    def _row_value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
         beta, free_bits = self.beta, self.free_bits
         if self.objective in _MULTI_SAMPLE:
             bound = _MULTI_SAMPLE[self.objective]
             return lambda x, factor: bound(self._terms(model, x), beta=beta * factor)
         if self.objective == "tc":
             return lambda x, factor: total_correlation(self._terms(model, x), n, beta=beta, weight=factor)
+        if self.objective == "wake_sleep":
+
+            def both_phases(x: Tensor, factor: float) -> Tensor:
+                with torch.no_grad():
+                    q = model.posterior(x)
+                terms = model.terms(x, self.samples, posterior=q)
+                dreams, codes = model.dream(len(x))
+                return wake_sleep(terms, model.posterior(dreams).log_prob(codes), beta=beta * factor)
+
+            return both_phases
         kl = self.kl
         if self.objective == "factor":
             analytic = None if kl == "auto" else kl == "analytic"

@@ -141,7 +141,7 @@ def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
         faults.choice("prior", params["prior"], [name for name in PRIORS if name != "vamp" or "schema" not in params])
     if "components" in params:
         faults.number("components", params["components"], low=1, integer=True)
-    penalties = [] if conditional else ["tc", "factor"] if "gamma" in params else ["tc"]
+    penalties = [] if conditional else ["tc", "factor", "wake_sleep"] if "gamma" in params else ["tc"]
     faults.choice("objective", params["objective"], ["elbo", "iwae", "dreg", "stl", *penalties])
     faults.choice("kl", params["kl"], ["auto", "analytic", "monte_carlo"])
     faults.number("samples", params["samples"], low=1, integer=True)
@@ -187,8 +187,10 @@ def _check_images(faults: Faults, params: dict[str, Any]) -> None:
     for name, low in (("blocks", 0), ("stochastic_layers", 1), ("masked_layers", 0), ("masked_features", 1)):
         faults.number(name, params[name], low=low, integer=True)
     _check_masked(faults, None, params["masked_channels"], params["masked_kernel"], "masked_channels", "masked_kernel")
-    if params["network"] == "ladder" and params["objective"] in ("dreg", "stl", "tc", "factor"):
+    if params["network"] == "ladder" and params["objective"] in ("dreg", "stl", "tc", "factor", "wake_sleep"):
         faults.add(f"objective={params['objective']!r} needs one layer of latent units, not network='ladder'.")
+    if params["objective"] == "wake_sleep" and params["prior"] == "vamp":
+        faults.add("objective='wake_sleep' trains p and q apart, but prior='vamp' is made of q: choose another prior.")
 
 
 def _check_table(faults: Faults, params: dict[str, Any]) -> None:

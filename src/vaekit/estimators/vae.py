@@ -47,7 +47,8 @@ class VAE(BoundEstimator, DensityEstimator):
             feature map.
         encoder: own module from (B, \*shape), standardised, to features (B, F); a linear map to q's
             parameters is added.
-        decoder: own module from (B, L) to the likelihood's raw parameters (B, P, \*shape).
+        decoder: own module from (B, L) to the likelihood's raw parameters (B, P, \*shape); a
+            `vaekit.models.VariationalWeights` makes its weights latent too, and the objective a bound over them.
         likelihood: "auto" (see `vaekit.likelihoods.choose_likelihood`), "bernoulli", "binomial", "gaussian" (a sigma
             per feature), "heteroscedastic" (a sigma per point), "poisson", "negative_binomial", "categorical",
             "discretised_logistic" or "logistic_mixture".
@@ -59,7 +60,8 @@ class VAE(BoundEstimator, DensityEstimator):
         objective: "elbo"; "iwae", the importance-weighted bound with `samples` samples (Burda et al. 2016); "dreg", the
             same with doubly reparameterised gradients (Tucker et al. 2019); "stl", with the path derivative alone
             (Roeder et al. 2017); "tc", the beta-TCVAE, where beta weighs the total correlation (Chen et al. 2018);
-            "factor", the FactorVAE, where `gamma` weighs it beside the bound (Kim and Mnih 2018).
+            "factor", the FactorVAE, where `gamma` weighs it beside the bound (Kim and Mnih 2018); "wake_sleep", no
+            bound but its older rival (Hinton et al. 1995).
         kl: "analytic" (estimator B of the paper), "monte_carlo" (estimator A), or "auto": B where the prior allows it.
         samples: samples of z per row in training.
         beta: weight of the KL term; 1 is the bound.
@@ -128,7 +130,7 @@ class VAE(BoundEstimator, DensityEstimator):
         binarize: Binarize = "dynamic",
         prior: str | Prior = "normal",
         components: int = 100,
-        objective: Literal["elbo", "iwae", "dreg", "stl", "tc", "factor"] = "elbo",
+        objective: Literal["elbo", "iwae", "dreg", "stl", "tc", "factor", "wake_sleep"] = "elbo",
         kl: Literal["auto", "analytic", "monte_carlo"] = "auto",
         samples: int = 1,
         beta: float = 1.0,

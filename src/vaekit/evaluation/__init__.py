@@ -23,6 +23,7 @@ from vaekit.evaluation.likelihood import (
     summarise_density,
 )
 from vaekit.evaluation.links import link_scores, spectral_embedding, spectral_scores
+from vaekit.evaluation.marginal import PosteriorSampling, marginal_likelihood
 from vaekit.evaluation.representation import classification_scores, cluster_scores, unit_scores
 from vaekit.evaluation.samples import (
     features_of,
@@ -36,6 +37,7 @@ from vaekit.evaluation.samples import (
 __all__ = [
     "Annealing",
     "Conditional",
+    "PosteriorSampling",
     "RowScores",
     "active_units",
     "annealed_scores",
@@ -53,6 +55,7 @@ __all__ = [
     "frechet_distance",
     "kernel_distance",
     "link_scores",
+    "marginal_likelihood",
     "mean_and_se",
     "mig",
     "mutual_information",

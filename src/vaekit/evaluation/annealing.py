@@ -12,9 +12,8 @@ posterior sample is known, a chain can run backwards from it, and the inverse we
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,6 +24,7 @@ from torch.distributions import Distribution
 
 from vaekit.data.rows import Rows
 from vaekit.errors import Faults
+from vaekit.evaluation.hamiltonian import frozen, hamiltonian_step
 from vaekit.evaluation.likelihood import mean_and_se, score_rows
 from vaekit.models.base import LatentVariableModel
 from vaekit.priors import StandardNormal
@@ -107,7 +107,7 @@ def annealed_scores(
     how.check()
     device = next(model.parameters()).device
     scores = []
-    with isolated_rng(), _frozen(model):
+    with isolated_rng(), frozen(model):
         for part in rows.chunks(batch_size or _batch(how, rows.shape)):
             problem = _Problem(model, rows.take(part).to(device), rows.keys(part).to(device), how)
             scores.append(_mean_weight(problem.forward(problem.tune())).cpu())
@@ -129,7 +129,7 @@ def bidirectional_scores(
     check_simulated(n)
     device = next(model.parameters()).device
     lower, upper = [], []
-    with isolated_rng(how.seeds["simulation"]), _frozen(model):
+    with isolated_rng(how.seeds["simulation"]), frozen(model):
         with torch.no_grad():
             z = model.prior(model.posterior).sample((n,)).to(device)
             parts = [model.decode(part).sample() for part in z.split(256)]
@@ -171,19 +171,6 @@ def summarise_annealing(
 
 def _batch(how: Annealing, shape: tuple[int, ...]) -> int:
     return max(1, min(512, _VALUES // (how.chains * math.prod(shape))))
-
-
-@contextlib.contextmanager
-def _frozen(model: torch.nn.Module) -> Iterator[None]:
-    """Within the block the model's parameters need no gradient, so that that of z alone is computed."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
 
 
 def _mean_weight(log_weights: Tensor) -> Tensor:
@@ -240,21 +227,8 @@ class _Problem:
         self, z: Tensor, beta: float, step: Tensor, normal: Tensor, uniform: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """A Hamiltonian step: where it ends, log p(x, z) - log f_0(z) there, and whether it was accepted, (C, B)."""
-        value, gradient, difference = self._at(z, beta)
         width = (step.unsqueeze(-1) * self.scale).expand_as(z)
-        momentum, new, new_value, new_difference = normal, z, value, difference
-        for _ in range(self.how.leapfrog):
-            momentum = momentum + 0.5 * width * gradient
-            new = new + width * momentum
-            new_value, gradient, new_difference = self._at(new, beta)
-            momentum = momentum + 0.5 * width * gradient
-        log_ratio = new_value - value - 0.5 * (momentum.square() - normal.square()).sum(-1)
-        accepted = (torch.log(uniform) < log_ratio) & torch.isfinite(log_ratio)
-        return (
-            torch.where(accepted.unsqueeze(-1), new, z),
-            torch.where(accepted, new_difference, difference),
-            accepted,
-        )
+        return hamiltonian_step(lambda z: self._at(z, beta), z, width, normal, uniform, self.how.leapfrog)
 
     def _first(self, normal: Tensor, seed: int) -> Tensor:
         """Where the chains start: (C, B, L) from f_0."""

@@ -9,6 +9,7 @@ from vaekit.models.hierarchical import HierarchicalVAE
 from vaekit.models.pixelcnn import PixelCNN
 from vaekit.models.semisupervised import LabelTerms, SemiSupervisedVAE
 from vaekit.models.vae import VAE
+from vaekit.models.weights import VariationalWeights
 
 __all__ = [
     "VAE",
@@ -26,4 +27,5 @@ __all__ = [
     "RadialHead",
     "SemiSupervisedVAE",
     "Terms",
+    "VariationalWeights",
 ]

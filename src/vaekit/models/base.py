@@ -92,6 +92,12 @@ class LatentVariableModel(nn.Module, ABC):
         """What of a batch p(x|z) is a distribution of: all of it, unless a model is given more."""
         return x
 
+    @torch.no_grad()
+    def dream(self, n: int) -> tuple[Any, Tensor]:
+        r"""n draws (x, z) of p(x, z): rows (n, \*shape) and their codes (n, L), by torch's generator."""
+        z = self.prior(self.posterior).sample(torch.Size((n,)))
+        return self.decode(z).sample(), z
+
     def terms(
         self, x: Any, num_samples: int = 1, *, noise: Noise | None = None, posterior: Distribution | None = None
     ) -> Terms:
