@@ -115,7 +115,7 @@ def wake_sleep(terms: Terms, dreamed: Tensor, *, beta: float = 1.0) -> Tensor:
     gradient the sum of both phases': it is the gradient of no function, and q follows the wrong divergence, KL(p||q).
 
     Args:
-        terms: the batch's terms, of a posterior that passes no gradient on: `model.terms(x, posterior=q)` with q made under no_grad.
+        terms: the batch's terms, by `model.terms(x, posterior=q)` with a q that passes no gradient on.
         dreamed: (B,) log q(z|x) of codes and rows from `model.dream`.
         beta: weight of the KL term, which only a learned prior sees.
 
