@@ -99,6 +99,36 @@ def test_orderings_of_the_bound(load: Callable[[str], ModuleType]) -> None:
     assert not script.orderings(bad)["L = 5 below L = 10"]
 
 
+def test_aevb(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    script = load("reproduce/aevb.py")
+    monkeypatch.setattr(script, "LATENT", {"mnist": (3, 5), "frey": (2,)})
+    output = tmp_path / "aevb.json"
+    options = ["--quick", "--output", str(output), "--models", str(tmp_path / "models")]
+    script.main(options)
+    parts = {part: written(tmp_path / f"aevb_{part}.json") for part in script.MAKE}
+    assert len(parts["fig2"]["found"]) == 6 and len(parts["fig3"]["found"]) == 10
+    assert len(parts["fig2"]["orderings"]) == 4 and all(run["test"] < 0 for run in parts["fig3"]["found"].values())
+    for name in ("fig2", "fig3", "fig4_mnist", "fig4_frey", "fig5"):
+        assert (tmp_path / f"aevb_{name}.png").stat().st_size > 10_000
+    script.main([*options, "--parts", "fig3"])  # what is there is not done again
+    assert written(tmp_path / "aevb_fig3.json")["found"] == parts["fig3"]["found"]
+    with pytest.raises(SystemExit) as error:
+        script.main(["--reduced", *options[1:]])
+    assert str(error.value) == "aevb_fig2.json holds the quick budget: choose another --output."
+
+
+def test_a_failed_ordering_stops_the_script(
+    load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    script = load("reproduce/aevb.py")
+    monkeypatch.setattr(script.Figures, "_rows", lambda self, which: ())
+    found = {f"fig3/1000/{method}/100000": {"test": value} for method, value in (("AEVB", -2.0), ("wake-sleep", -1.0))}
+    monkeypatch.setitem(script.MAKE, "fig3", lambda figures, args, folder: figures.found.update(found))
+    with pytest.raises(SystemExit) as error:
+        script.main(["--reduced", "--parts", "fig3", "--output", str(tmp_path / "aevb.json")])
+    assert str(error.value) == "Not as it must be: Fig. 3, N = 1000: wake-sleep below AEVB on test digits."
+
+
 def test_conv(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
     output = tmp_path / "conv.json"
     load("benchmarks/conv.py").main(["--quick", "--output", str(output)])
