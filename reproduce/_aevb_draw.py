@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from vaekit.plots.canvas import show, tile
 from vaekit.randomness import isolated_rng
@@ -83,6 +84,7 @@ def _figure(width: float, height: float) -> Figure:
 
 def _axes(axes: Axes, title: str, ylabel: str) -> None:
     axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_title(title, fontsize=10)
     axes.set_xlabel("training samples seen", fontsize=8)
     axes.set_ylabel(ylabel, fontsize=8)
