@@ -183,6 +183,8 @@ def run_parts(
 ) -> dict[str, Any]:
     """Do each part that the record does not hold yet, and write the record after each.
 
+    Runs of our estimator with other parameters than now are left out of the record.
+
     Args:
         script, args, content: of `record`.
         parts: keyword arguments of `work`, which are the part's name too.
@@ -191,7 +193,9 @@ def run_parts(
     """
     before = json.loads(args.output.read_text()) if args.output.exists() else {}
     runs = before["runs"] if before.get("quick") == args.quick else []
-    content |= {"settings": {OURS: TABULAR | (QUICK if args.quick else {})}}
+    content |= {"settings": json.loads(json.dumps(tabular(0, args.quick).get_params()))}
+    if before.get("settings") != content["settings"]:  # runs of other defaults do not count
+        runs = [run for run in runs if run["method"] != OURS]
     result = None
     for part in parts:
         if any(part.items() <= run.items() for run in runs):

@@ -9,6 +9,7 @@ import torch
 
 import vaekit
 from vaekit.data.rows import Rows
+from vaekit.errors import RunError
 from vaekit.evaluation.anomalies import anomaly_scores, predictive_scores, reference_scores
 
 N = 200
@@ -73,3 +74,8 @@ def test_scores_do_not_depend_on_the_rows_beside_nor_on_saving(vae, table, tmp_p
     np.testing.assert_allclose(vae.anomaly_scores(table[10:13]), scores[10:13], rtol=1e-5)
     vae.save(tmp_path / "vae")
     np.testing.assert_array_equal(vaekit.load(tmp_path / "vae").anomaly_scores(table), scores)
+
+
+def test_a_model_saved_without_its_reference_says_so(vae, rows):
+    with pytest.raises(RunError, match="fit it again"):
+        anomaly_scores(vae.model_, None, rows)

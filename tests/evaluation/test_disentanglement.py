@@ -178,3 +178,10 @@ def test_options_that_cannot_be_used():
     with pytest.raises(OptionError) as error:
         mig(MIXED, FACTORS, bins=1)
     assert str(error.value) == "bins=1 must be a whole number of at least 2."
+
+
+@pytest.mark.parametrize("categorical", [[True, False], 0, ["shape"]])
+def test_what_is_no_list_of_columns_is_refused(categorical):
+    levels = np.repeat(np.indices((4, 4)).reshape(2, -1).T, 20, axis=0)
+    with pytest.raises(DataError, match="categorical must hold numbers of columns"):
+        sap(levels, levels, categorical)

@@ -159,6 +159,7 @@ class TabularVAE(BoundEstimator):
 
     _schema_type = TableSchema
     schema_: TableSchema
+    reference_: Tensor | None
 
     # -- fitting ---------------------------------------------------------------------------------------------------
 
@@ -211,14 +212,14 @@ class TabularVAE(BoundEstimator):
 
     def _finish(self, rows: Rows) -> None:
         self.independent_ = fit_independent(self.model_.likelihood, rows, most_rows=10_000)
-        self._reference = reference_scores(self.model_, rows)
+        self.reference_ = reference_scores(self.model_, rows)
 
     def _tensors(self) -> dict[str, Tensor]:
-        return super()._tensors() | {"reference": self._reference}
+        return super()._tensors() | ({} if self.reference_ is None else {"reference": self.reference_})
 
     def _load_tensors(self, tensors: dict[str, Tensor]) -> None:
         super()._load_tensors(tensors)
-        self._reference = tensors["reference"]
+        self.reference_ = tensors.get("reference")  # none in older folders
 
     # -- using -----------------------------------------------------------------------------------------------------
 
@@ -261,8 +262,8 @@ class TabularVAE(BoundEstimator):
             X: a table with the columns of the fit; of a polars LazyFrame, or the path of a .parquet or .csv file, the
                 result is a LazyFrame that imputes when it is read, a batch at a time.
             draws: None gives one table, with the conditional mean of numbers, times and ordinal cells, within their
-                column's range at fit, and the likeliest level of others. A number m gives a list of m tables whose missing cells are drawn from p(x_m|x_o), all
-                of a row together, as Rubin's rules need them.
+                column's range at fit, and the likeliest level of others. A number m gives a list of m tables whose
+                missing cells are drawn from p(x_m|x_o), all of a row together, as Rubin's rules need them.
             statistic: "mean" or "median" of numbers, times and ordinal cells. A column whose type holds whole numbers
                 only gets the nearest one; an ordinal column whose levels are no numbers the nearest level.
             num_samples: K.
@@ -381,7 +382,7 @@ class TabularVAE(BoundEstimator):
         return finish(score_table(frame, self.schema_, scores), container)
 
     def anomaly_scores(self, X: Any) -> np.ndarray:
-        r"""How odd each row is: about 1 for rows like those of the fit, more where cells are rarely so unlikely.
+        r"""How odd each row is: more where cells are rarely so unlikely, 1 in the mean of rows of continuous columns.
 
         .. math:: -\frac1{|o|} \sum_{d \in o} \log u_d
 
@@ -395,4 +396,4 @@ class TabularVAE(BoundEstimator):
         Returns:
             (n,) float32, NaN where no cell is observed.
         """
-        return anomaly_scores(self.model_, self._reference, self._read(X)).numpy()
+        return anomaly_scores(self.model_, self.reference_, self._read(X)).numpy()

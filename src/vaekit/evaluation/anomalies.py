@@ -6,8 +6,9 @@ whole row, the share of training rows whose cell is no likelier (to a thousandth
 
 .. math:: u_d(x) = \frac{1 + \#\{i : l_d(x_i) \le l_d(x)\}}{n_d + 2},
 
-is uniform for rows like those, and the cells of a row are put together as Fisher (1925) did with p-values,
--mean over d of log u_d(x): about 1 for rows like the others, at most log(n_d + 2).
+is uniform for rows like those where cells are continuous, and larger, as p-values of discrete tests are, where many
+cells are as likely. The cells of a row are put together as Fisher (1925) did with p-values, -mean over d of log u_d(x):
+1 in the mean of rows like the others where columns are continuous, less where levels are common; at most log(n_d + 2).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from vaekit.data.rows import Rows
+from vaekit.errors import RunError
 from vaekit.evaluation.imputation import conditionals
 from vaekit.models.vae import VAE
 
@@ -47,14 +49,19 @@ def reference_scores(model: VAE, rows: Rows) -> Tensor:
     return predictive_scores(model, Rows(some)).sort(0).values
 
 
-def anomaly_scores(model: VAE, reference: Tensor, rows: Rows) -> Tensor:
+def anomaly_scores(model: VAE, reference: Tensor | None, rows: Rows) -> Tensor:
     """(n,) of rows, NaN where no cell is observed; see above.
 
     Args:
         model: in evaluation mode.
-        reference: from `reference_scores`.
+        reference: from `reference_scores`; None of a model that was saved without it.
         rows: coded.
+
+    Raises:
+        RunError: there is no reference.
     """
+    if reference is None:
+        raise RunError("This model was saved without the scores that anomaly_scores compares with: fit it again.")
     scores = predictive_scores(model, rows).T.contiguous()  # (D, n)
     below = torch.searchsorted(reference.nan_to_num(nan=math.inf).T.contiguous(), scores + _EQUAL, right=True)
     number = (~reference.isnan()).sum(0)[:, None]

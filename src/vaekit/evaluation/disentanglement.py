@@ -139,7 +139,8 @@ def dci(codes: Any, factors: Any, categorical: Collection[int] = (), seed: int =
     R_lk is the importance of unit l to a random forest that predicts factor k from the code, H_n the entropy to base
     n, and rho_l the share of all importance that unit l has. D is 1 where each unit matters to one factor only, C where
     each factor needs one unit only. Informativeness is how well the forests predict the half of the rows that they were
-    not fitted to, the mean over the factors of R^2 (ordered) or accuracy (categorical).
+    not fitted to, the mean over the factors of R^2 (ordered) or accuracy (categorical). With a single factor D is 1,
+    and with a single unit C, whatever the code: neither says anything then.
 
     Args, raises: as `sap`.
 
@@ -290,6 +291,11 @@ def _checked(codes: Any, factors: Any, categorical: Collection[int] = ()) -> _Fa
             raise DataError(f"Factor {factor} does not vary, so no code can be scored by it.")
         if 2 * count > len(levels):
             raise DataError(f"Factor {factor} has {count:,} levels in {len(levels):,} rows; cut it into fewer.")
+    numbers = isinstance(categorical, Collection) and all(
+        isinstance(column, (int, np.integer)) and not isinstance(column, bool) for column in categorical
+    )
+    if not numbers:
+        raise DataError(f"categorical must hold numbers of columns, such as [0], but is {categorical!r}.")
     outside = [column for column in categorical if column not in range(values.shape[1])]
     if outside:
         raise DataError(f"categorical names the column {outside[0]}, but the factors are 0 to {values.shape[1] - 1}.")
