@@ -435,3 +435,11 @@ def test_categories_of_times():
         "Column 'x' has levels Timestamp('2020-01-01 00:00:00'), Timestamp('2020-01-02 00:00:00'), "
         "Timestamp('2020-01-03 00:00:00'): make them all text, or all numbers."
     )
+
+
+def test_running_numbers_with_gaps_are_an_identifier_and_sparse_ones_are_not():
+    rng = np.random.default_rng(0)
+    kept = rng.permutation(100)[:90]
+    frame = pd.DataFrame({"id": 1001 + kept, "visits": 3 * rng.permutation(90)})
+    schema, _ = infer_schema(*as_frame(frame))
+    assert [column.kind for column in schema.all_columns] == ["identifier", "count"]

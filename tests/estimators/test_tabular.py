@@ -593,3 +593,26 @@ def test_calls_that_cannot_be(of_pandas):
     assert said(OptionError, lambda: of_pandas.sample(3, given={"text": "a"}, prior="fitted")) == (
         "given= needs the model's own prior: prior='model'."
     )
+
+
+def test_a_model_of_days_takes_pandas_times():
+    days = [datetime.date(2020, 1, 1) + datetime.timedelta(days=i) for i in range(40)]
+    table = pl.DataFrame({"day": [*days[:39], None], "x": np.arange(40.0) / 3})
+    vae = TabularVAE(**SMALL).fit(table)
+    frame = pd.DataFrame({"day": pd.to_datetime(table["day"].to_list()), "x": table["x"].to_numpy()})
+    filled = vae.impute(frame)
+    assert filled["day"].dtype == frame["day"].dtype
+    assert filled["day"].notna().all()
+    pd.testing.assert_series_equal(filled["day"][:39], frame["day"][:39])
+
+
+def test_drawn_counts_have_no_minus_zero():
+    table = pd.DataFrame({"n": np.random.default_rng(0).poisson(0.5, 60).astype(float), "x": np.arange(60.0) ** 1.5})
+    drawn = TabularVAE(**SMALL).fit(table).sample(200, random_state=0)["n"]
+    assert not np.signbit(drawn).any()
+
+
+def test_given_must_be_a_mapping():
+    vae = TabularVAE(**SMALL).fit(pandas()[["real", "text"]])
+    with pytest.raises(OptionError, match="given must map names of columns to a value each, but is a DataFrame"):
+        vae.sample(2, given=pandas()[["text"]])

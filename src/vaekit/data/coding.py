@@ -138,7 +138,7 @@ def values_of(codes: np.ndarray, column: Column) -> Any:
     if column.kind in LEVELLED:
         return level_values(codes.astype(int), column)
     if column.kind == "count":
-        return codes.astype(np.float64)
+        return codes.astype(np.float64) + 0.0  # no -0
     t = torch.from_numpy(np.where(np.isinf(codes), 0.0, codes).astype(np.float64))
     with torch.no_grad():
         values = Warps([column], torch.float64).inverse(t[:, None])[:, 0].numpy()
@@ -190,6 +190,8 @@ def code_given(given: Mapping[str, Any], schema: TableSchema) -> np.ndarray:
         OptionError: a column is not there, or no part of the model.
         DataError: a value is none of the column's.
     """
+    if not isinstance(given, Mapping):
+        raise OptionError(f"given must map names of columns to a value each, but is a {type(given).__name__}.")
     out = np.full(len(schema.modelled), np.nan, np.float32)
     places = {column.name: j for j, column in enumerate(schema.modelled)}
     for name, value in given.items():

@@ -18,6 +18,7 @@ from vaekit.schema.table import ASIDE, KINDS, LEVELLED
 MOST_LEVELS = 64  # codes of a categorical column; rarer levels share one
 FITTED = 20_000  # values, evenly spaced, from which a column's warp is learned
 _FEW = 20  # rows, or different values, below which a column is not taken for an identifier
+_GAPS = 1.25  # numbers of an identifier for each row: rows set aside or deleted leave gaps
 _SKEW = 1.0  # skewness from which positive numbers are taken by their logarithms
 _LARGEST_COUNT = 2**24  # whole numbers that float32 holds
 
@@ -29,9 +30,9 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
 
     The rules, in order: no value or one: constant. True and false, or two different values: binary. An ordered
     categorical type: ordinal. Other categories and text: categorical; but text that is mostly different from row to
-    row is set aside, as an identifier where no value comes twice, else as free text, and so are running whole numbers.
-    Times: date-time. Whole numbers from 0 up: count. Other numbers: positive where none is below 0 and they are
-    skewed to the right or hold zeros, else real.
+    row is set aside, as an identifier where no value comes twice, else as free text, and so are whole numbers that
+    run, a fifth of them left out at most. Times: date-time. Whole numbers from 0 up: count. Other numbers: positive
+    where none is below 0 and they are skewed to the right or hold zeros, else real.
 
     Args:
         frame: n rows.
@@ -166,7 +167,7 @@ def _kind(series: nw.Series[Any], n: int) -> str:
         if len(different) == 2:
             return "binary"
         if (different == np.round(different)).all() and different[0] >= 0 and different[-1] <= _LARGEST_COUNT:
-            running = len(different) == n >= _FEW and different[-1] - different[0] == n - 1
+            running = len(different) == n >= _FEW and different[-1] - different[0] < _GAPS * n
             return "identifier" if running else "count"
         return "positive" if different[0] >= 0 and (different[0] == 0 or _skewness(values) > _SKEW) else "real"
     different = int(series.drop_nulls().n_unique())

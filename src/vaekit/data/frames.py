@@ -187,7 +187,7 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
         stamps = np.round(np.asarray(values, np.float64) * (DAY / step)).astype(np.int64) * step
         made = nw.new_series(column.name, stamps, nw.Int64, backend=backend).cast(nw.Datetime("us"))
         if isinstance(dtype, nw.Date):
-            return made.dt.date()
+            return made if backend == "pandas" else made.dt.date()  # which has no type of days
         if dtype.time_zone is not None:
             made = made.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
         return made.cast(dtype)

@@ -341,12 +341,12 @@ class TabularVAE(BoundEstimator):
         check_is_fitted(self, "model_")
         check_draws("n", n, random_state)
         check_choice("prior", prior, ["model", "fitted"])
-        if given and prior == "fitted":
+        if given is not None and prior == "fitted":
             raise OptionError("given= needs the model's own prior: prior='model'.")
         seed = resolve_seed(random_state)
         device = next(self.model_.parameters()).device
         with isolated_rng(seed), torch.no_grad():
-            if given:
+            if given is not None:
                 codes = draws_given(self.model_, torch.from_numpy(code_given(given, self.schema_)), n, seed)
             else:
                 parts = []
