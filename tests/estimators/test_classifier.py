@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -108,7 +109,6 @@ def test_features_keep_the_encoder_and_finetuning_moves_it():
     vae = VAE(**SMALL | {"epochs": 20}).fit(X)
     kept = VAEClassifier("features", vae, **TRAINED).fit(X, FEW)
     moved = VAEClassifier("finetune", vae, **TRAINED).fit(X, FEW)
-    assert kept.pretrained_ is vae and moved.pretrained_ is vae
     rows = kept._read(X).raw(slice(None)).float()
     codes = vae.transform(X)
     np.testing.assert_allclose(kept.model_.encoder(rows).detach().numpy(), codes, atol=1e-5)
@@ -203,11 +203,29 @@ def test_validation_data_choose_the_weights(method):
     assert max(scores) == pytest.approx(kept, abs=1e-4)
 
 
-def test_clone_takes_a_fit_away_and_a_frozen_one_stays():
+def test_clone_takes_a_fit_away_and_a_frozen_one_stays(tmp_path):
     vae = VAE(**SMALL).fit(X)
     assert not hasattr(clone(VAEClassifier(pretrained=vae)).pretrained, "model_")
     frozen = clone(VAEClassifier("features", FrozenEstimator(vae), verbose=0)).fit(X, FEW)
-    assert frozen.pretrained_ is vae
+    np.testing.assert_array_equal(frozen.pretrained_.transform(X), vae.transform(X))
+    frozen.save(tmp_path)
+    loaded = clone(vaekit.load(tmp_path)).fit(X, FEW)
+    np.testing.assert_array_equal(loaded.pretrained_.transform(X), vae.transform(X))
+    never = VAEClassifier("features", FrozenEstimator(VAE(**SMALL)), verbose=0)
+    with pytest.raises(NotFittedError, match="This VAE instance is not fitted yet"):
+        never.fit(X, FEW)
+
+
+def test_a_later_fit_of_the_vae_leaves_the_classifier_as_it_was(tmp_path):
+    vae = VAE(**SMALL).fit(X)
+    fitted = VAEClassifier("features", vae, **TRAINED).fit(X, FEW)
+    before = fitted.predict_proba(X)
+    vae.set_params(latent_dim=3).fit(X[:50, :3])
+    np.testing.assert_array_equal(fitted.predict_proba(X), before)
+    fitted.save(tmp_path)
+    loaded = vaekit.load(tmp_path)
+    loaded.pretrained.set_params(latent_dim=3).fit(X[:, :3])
+    np.testing.assert_array_equal(loaded.predict_proba(X), before)
 
 
 def test_m1_and_m2_stacked_and_a_grid_search():
@@ -329,6 +347,13 @@ def test_bad_validation_labels():
     assert said(DataError, lambda: fit(X, y, validation_data=(X, y))) == (
         "validation_data needs a label for every row, but 140 have none."
     )
+
+
+def test_bad_validation_data_are_refused_before_anything_is_trained():
+    base = VAE(**SMALL, callbacks=[lambda record: pytest.fail("a VAE was trained")])
+    fit = VAEClassifier("features", base, **TRAINED).fit
+    assert said(OptionError, lambda: fit(X, Y, validation_data=X)) == "validation_data must be a pair: (X, y)."
+    assert said(DataError, lambda: fit(X, Y, validation_data=(X, Y + 1))).endswith("labels that y has not: 3.")
 
 
 def test_pretrained_that_do_not_fit(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
@@ -54,8 +55,8 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
     Args:
         method: "finetune", "features" or "m2".
         pretrained: where the encoder of "finetune" and "features" comes from: a fitted `VAE` or `Autoencoder`, which
-            is used as it is; one that is not fitted, a copy of which is fitted to all rows first; a folder that one
-            was saved to, or a RUN; None for a VAE with the options here. scikit-learn's `clone`, and so its
+            is used as it is, in a copy; one that is not fitted, a copy of which is fitted to all rows first; a folder
+            that one was saved to, or a RUN; None for a VAE with the options here. scikit-learn's `clone`, and so its
             cross-validation, takes the fit away; wrap it in `sklearn.frozen.FrozenEstimator` to keep it.
         latent_dim, hidden, activation, likelihood, binarize: as in `VAE`, of "m2" and of the default of `pretrained`.
         head: of "features": "linear", logistic regression; "radial", the same with a Gaussian kernel; "spreading",
@@ -71,7 +72,7 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
 
     Attributes:
         classes_: the labels, sorted.
-        pretrained_: the fitted estimator whose encoder was taken.
+        pretrained_: the fitted estimator whose encoder was taken, a copy of it as it was then.
         model_: the `vaekit.models.Classifier` or `vaekit.models.SemiSupervisedVAE`.
         history_: a dict per epoch; empty for "features".
         n_iter_, best_epoch_, schema_: as in `VAE`.
@@ -87,8 +88,6 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
     >>> classifier.predict_proba(X).shape, classifier.score(X, y) > 0.8
     ((150, 3), True)
     """
-
-    _unit = "nats a label"
 
     def __init__(
         self,
@@ -153,13 +152,14 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
             y: (n,) labels, numbers or strings; -1 for a row without one, as in `sklearn.semi_supervised`, or None,
                 which needs an array of objects (or a list).
             validation_data: (X, y), all labelled, on whose mean log p(y|x) early stopping and the choice of the best
-                weights are based; without it training goes on to the last epoch. "features" does not train.
+                weights are based, a tuple; without it training goes on to the last epoch. "features" does not train.
 
         Returns:
             self.
 
         Raises:
             OptionError: a parameter has a value that cannot be used, or `pretrained` is no autoencoder of such rows.
+            NotFittedError: `pretrained` is frozen, but was never fitted.
             DataError: X or y cannot be used: no label, or a single class.
             TrainingError: the objective turned NaN; the last good weights are kept and the estimator can be used.
         """
@@ -169,11 +169,15 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
                 "method='m2' trains networks of its own, so pretrained=None; to put it on a code, M1 + M2, use "
                 "sklearn.pipeline.make_pipeline(VAE(...), VAEClassifier('m2'))."
             )
+        if validation_data is not None and not (isinstance(validation_data, tuple) and len(validation_data) == 2):
+            raise OptionError("validation_data must be a pair: (X, y).")
         rows, self.schema_ = self._take_in(X, reset=True)
         labels, there = read_labels(y, len(rows))
         self.classes_ = find_classes(labels)
         numbers = np.full(len(rows), -1)
         numbers[there] = number_labels(labels, self.classes_)
+        if validation_data is not None:
+            self._number_held_out(validation_data[1])  # so that bad labels are named before anything is trained
         seed = resolve_seed(self.random_state)
         self.fitted_ = {"seed": seed, "method": self.method}
         self.history_, self.n_iter_, self.best_epoch_ = [], 0, 0
@@ -201,7 +205,8 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
             few, rows, numbers = 0, rows.subset(np.flatnonzero(there)), numbers[there]
         examples = LabelledRows(rows.to(self._device()), torch.from_numpy(numbers), few)
         validate = None if held_out is None else self._held_out_score(held_out)
-        failure = self._train(examples, self._value(self.model_, len(examples)), seed, validate, None, None, self._unit)
+        unit = "nats" if self.method == "m2" else "nats a label"  # of "m2" a bound a row, held out log p(y|x)
+        failure = self._train(examples, self._value(self.model_, len(examples)), seed, validate, None, None, unit)
         if failure is not None:
             raise failure
         return self
@@ -214,7 +219,8 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
             from vaekit.estimators.loading import load  # which knows this class
 
             name, given = f"pretrained={str(given)!r}", load(given, self.device)
-        if isinstance(given, FrozenEstimator):
+        frozen = isinstance(given, FrozenEstimator)
+        if frozen:
             given = given.estimator
         if given is None:
             options = ("latent_dim", "hidden", "activation", "likelihood", "binarize", "device", "verbose")
@@ -223,6 +229,8 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
             raise OptionError(
                 f"{name} is a {type(given).__name__}, but must be a VAE or Autoencoder, or a folder of one."
             )
+        if frozen:
+            check_is_fitted(given, "model_")
         if not hasattr(given, "model_"):
             fresh: Any = clone(given)
             if fresh.random_state is None:
@@ -234,7 +242,7 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
                 f"{name} is a {type(given).__name__} of rows of shape {shape}, but X has rows of shape {own}."
             )
         given._read(X)
-        return given
+        return copy.deepcopy(given)  # which another fit of the one given does not change
 
     def _build(self, stats: ColumnStats, rows: Rows | None) -> Classifier | SemiSupervisedVAE:
         classes = len(self.classes_)
@@ -323,13 +331,16 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
 
     def _read_labelled(self, X: Any, y: Any) -> LabelledRows:
         rows = self._read(X)
-        labels, there = read_labels(y, len(rows))
+        return LabelledRows(rows, torch.from_numpy(self._number_held_out(y, len(rows))))
+
+    def _number_held_out(self, y: Any, n: int | None = None) -> np.ndarray:
+        labels, there = read_labels(y, n)
         numbers = number_labels(labels, self.classes_)
         if not there.all():
             raise DataError(f"validation_data needs a label for every row, but {int((~there).sum())} have none.")
         if (numbers < 0).any():
             raise DataError(f"validation_data holds labels that y has not: {unseen(labels, numbers)}.")
-        return LabelledRows(rows, torch.from_numpy(numbers))
+        return numbers
 
     def _check_values(self, rows: Rows) -> None:
         if self.fitted_["method"] == "m2":
@@ -351,12 +362,13 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
 
     def _config(self) -> dict[str, Any]:
         config = super()._config()
-        if isinstance(self.pretrained, (VAE, Autoencoder, FrozenEstimator)):
-            config["params"]["pretrained"] = {
-                "fitted": hasattr(getattr(self.pretrained, "estimator", self.pretrained), "model_")
-            }
-        elif self.pretrained is not None:
-            config["params"]["pretrained"] = str(self.pretrained)
+        given = self.pretrained
+        if isinstance(given, FrozenEstimator):
+            config["params"]["pretrained"] = {"fitted": hasattr(given.estimator, "model_"), "frozen": True}
+        elif isinstance(given, (VAE, Autoencoder)):
+            config["params"]["pretrained"] = {"fitted": hasattr(given, "model_")}
+        elif given is not None:
+            config["params"]["pretrained"] = str(given)
         return config
 
     def _described(self) -> dict[str, Any]:

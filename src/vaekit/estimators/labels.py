@@ -11,51 +11,48 @@ from sklearn.utils.multiclass import check_classification_targets
 from vaekit.errors import DataError, DataTypeError, join
 
 
-def read_labels(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+def read_labels(y: Any, n: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Check labels, some of which may be missing.
 
     Args:
         y: (n,) labels: numbers, strings or booleans. A row without a label has -1, or None where the array is one of
             objects.
-        n: number of rows.
+        n: number of rows; None not to ask for it.
 
     Returns:
         The labels that are there, and (n,) booleans that say where.
 
     Raises:
         DataError: y is missing, of another length, or holds NaN.
-        DataTypeError: y holds both strings and numbers, or an array of strings holds '-1'.
+        DataTypeError: y holds both strings and numbers, or strings of which one is '-1', or labels of another type.
     """
     if y is None:
         raise DataError("A classifier requires y to be passed, but the target y is None.")
     y = column_or_1d(np.asarray(y), warn=True)
-    if len(y) != n:
+    if n is not None and len(y) != n:
         raise DataError(f"X has {n} rows, but y has {len(y)} labels.")
     if y.dtype.kind == "O":
         there = np.array(
-            [not (label is None or (not isinstance(label, (str, bool)) and _is(label, -1))) for label in y]
+            [not (label is None or (not isinstance(label, (str, bool)) and _is(label, -1))) for label in y], bool
         )
-        kinds = {type(label) is str for label in y[there]}
+        kinds = {isinstance(label, str) for label in y[there]}
         if any(not _is(label, label) for label in y[there]):
             raise DataError(_NAN)
         if len(kinds) == 2:
             raise DataTypeError("y holds both strings and other labels; make all of them strings, but for -1 or None.")
-        return (y[there] if True in kinds else _checked(np.array(y[there].tolist()))), there
+        for label in y[there]:
+            if not isinstance(label, (str, bool, int, float, np.bool_, np.integer, np.floating)):
+                raise DataTypeError(_KIND.format(type(label).__name__))
+        return _checked(y[there] if True in kinds else np.array(y[there].tolist())), there
     if y.dtype.kind == "f" and np.isnan(y).any():
         raise DataError(_NAN)
     if y.dtype.kind == "f" and np.isinf(y).any():
         raise DataError("Input y contains infinity, which is no label.")
-    if y.dtype.kind in "US":
-        if (y == y.dtype.type("-1")).any():
-            raise DataTypeError(
-                "y is an array of strings that holds '-1'; for rows without a label make it an array of objects with "
-                "None or the number -1 there."
-            )
-        return y, np.ones(n, bool)
-    there = y != -1 if y.dtype.kind in "if" else np.ones(n, bool)
+    there = y != -1 if y.dtype.kind in "if" else np.ones(len(y), bool)
     return _checked(y[there]), there
 
 
+_KIND = "Labels must be strings, whole numbers or booleans, but y holds some of type {}."
 _NAN = "Input y contains NaN; mark rows without a label by -1, or None where labels are strings."
 
 
@@ -66,7 +63,16 @@ def _is(label: Any, other: Any) -> bool:
 
 
 def _checked(labels: np.ndarray) -> np.ndarray:
-    if len(labels):
+    """Labels as they are, if they are of a type that can be saved and, if numbers, whole."""
+    if labels.dtype.kind == "U" or (labels.dtype.kind == "O" and isinstance(labels[:1].tolist()[0], str)):
+        if (labels == "-1").any():
+            raise DataTypeError(
+                "y is an array of strings that holds '-1'; for rows without a label make it an array of objects with "
+                "None or the number -1 there."
+            )
+    elif labels.dtype.kind not in "biuf":
+        raise DataTypeError(_KIND.format(labels.dtype))
+    elif len(labels):
         check_classification_targets(labels)
     return labels
 
@@ -87,8 +93,8 @@ def find_classes(labels: np.ndarray) -> np.ndarray:
 
 def number_labels(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """int64 places of labels among the classes; -1 for those that are none of them."""
-    place = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
-    return np.where(classes[place] == labels, place, -1).astype(np.int64)
+    place = {label: number for number, label in enumerate(classes.tolist())}
+    return np.array([place.get(label, -1) for label in labels.tolist()], np.int64)
 
 
 def unseen(labels: np.ndarray, numbers: np.ndarray) -> str:

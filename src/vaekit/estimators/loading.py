@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from torch import Tensor, nn
 
 from vaekit.errors import OptionError, RunError
@@ -70,7 +72,10 @@ def _rebuilt(
         parts = {n.removeprefix(PRETRAINED): t for n, t in tensors.items() if n.startswith(PRETRAINED)}
         base, own = _rebuilt(inner, parts, inner.pop("history"), path, device, own), dict.fromkeys(own)
         if isinstance(params["pretrained"], dict):
-            params["pretrained"] = base if params["pretrained"]["fitted"] else clone(base)
+            saved = params["pretrained"]
+            params["pretrained"] = copy.deepcopy(base) if saved["fitted"] else clone(base)
+            if saved.get("frozen"):
+                params["pretrained"] = FrozenEstimator(params["pretrained"])
     for part, given in own.items():
         named = params.get(part) if isinstance(params.get(part), dict) else None  # a graph model's decoder is a name
         if named is not None and part == "prior" and given is not None and type(given).__name__ != named["module"]:
