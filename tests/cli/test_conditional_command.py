@@ -102,3 +102,17 @@ def test_labels_are_for_conditional_models(folder, tmp_path, capsys):
     )
     told = complaint(capsys, "sample", tmp_path / "vectors", "-o", tmp_path / "x.npy", "--label", "setosa")
     assert told == f"{tmp_path / 'vectors'} was fitted with vectors: load it in Python and give sample its condition=."
+
+
+def test_other_labels_are_other_data(tmp_path, capsys):
+    data, run, other = tmp_path / "iris.npz", tmp_path / "RUN", tmp_path / "other.npz"
+    np.savez(data, X=X, y=NAMES)
+    np.savez(other, X=X, y=NAMES[::-1])
+    assert main(["fit", str(data), "-o", str(run), *QUICK]) == 0
+    told = complaint(capsys, "evaluate", run, other)
+    assert told == f"{other} holds the rows that {run} was fitted on with other labels; name other data to score."
+    np.savez(data, X=X, y=NAMES[::-1])
+    told = complaint(capsys, "evaluate", run)
+    assert told == f"The labels of {data} have changed since {run} was fitted; name the data to score: DATA."
+    told = complaint(capsys, "fit", data, "-o", run, *QUICK, "--resume")
+    assert told == f"{run} cannot be resumed with other settings (the labels are others); use --overwrite."

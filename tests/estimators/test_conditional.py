@@ -339,6 +339,10 @@ def test_conditions_after_a_fit_with_vectors():
     ("options", "message"),
     [
         ({"latent_dim": -1}, "latent_dim=-1 must be a whole number of at least 0."),
+        (
+            {"latent_dim": 0, "prior": "conditional"},
+            "prior='conditional' is of latent units, of which latent_dim=0 leaves none: choose prior='normal'.",
+        ),
         ({"prior": "vamp"}, "prior='vamp' is not one of 'normal', 'conditional'."),
         ({"objective": "tc"}, "objective='tc' is not one of 'elbo', 'iwae', 'dreg', 'stl'."),
         ({"network": "ladder"}, "network='ladder' is not one of 'mlp', 'conv'."),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vaekit.cli.rowdata import other_labels
 from vaekit.cli.split import SplitData, split_data
 from vaekit.errors import Faults, OptionError, RunError, TrainingError, WriteError, did_you_mean
 from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
@@ -185,6 +186,8 @@ def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
     for name, what in (("fingerprint", "the data are others"), ("split_seed", "the split is another")):
         if old.get("data", {}).get(name) != new["data"][name]:
             faults.append(what)
+    if other_labels(old, new["data"].get("labels_fingerprint")):
+        faults.append("the labels are others")
     if faults:
         raise RunError(f"{folder} cannot be resumed with other settings ({'; '.join(faults)}); use --overwrite.")
 

@@ -52,7 +52,7 @@ class RowData:
     def of(cls, data: Dataset, source: str, asked: str | None, seed: int) -> RowData:
         """Set the test part aside: the data set's own, else a tenth by the seed, of a LazyFrame 50,000 rows at most."""
         record = {"source": source, "kind": data.kind, "asked_kind": asked, "note": data.note}
-        record["fingerprint"] = fingerprint(data)
+        record |= {"fingerprint": fingerprint(data), "labels_fingerprint": labels_fingerprint(data)}
         n = _height(data.X)
         if data.X_test is not None:
             how = {"test": "the data set's own test part", "split_seed": None}
@@ -181,6 +181,17 @@ def fingerprint(data: Dataset) -> str:
     for block in blocks(Path(data.name)):
         digest.update(block)
     return digest.hexdigest()
+
+
+def labels_fingerprint(data: Dataset) -> str | None:
+    """sha256 of the labels, where there are any."""
+    return None if data.y is None else fingerprint_of(data.y, data.y_test)
+
+
+def other_labels(config: dict[str, Any], now: str | None) -> bool:
+    """Whether the labels are not those of a RUN whose model is given them; one that did not note them takes any."""
+    before = (config.get("data") or {}).get("labels_fingerprint")
+    return config["model"] == ConditionalVAE.__name__ and before is not None and before != now
 
 
 def fingerprint_of(*parts: Any) -> str:

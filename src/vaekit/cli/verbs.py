@@ -16,7 +16,7 @@ from sklearn.utils.validation import _num_samples
 from vaekit.cli.graphdata import GraphData
 from vaekit.cli.graphverbs import encode_graph, sample_graph
 from vaekit.cli.output import check_output, write_rows
-from vaekit.cli.rowdata import REPORT_SAMPLES, RowData, fingerprint, labelled
+from vaekit.cli.rowdata import REPORT_SAMPLES, RowData, fingerprint, labelled, labels_fingerprint, other_labels
 from vaekit.cli.split import read_data, split_data
 from vaekit.cli.tableverbs import given_values, write_cell_scores
 from vaekit.data.datasets import dataset_info, dataset_names
@@ -89,6 +89,10 @@ def _test_rows(run: Path, source: str | None, kind: str | None, estimator: Any) 
     data = read_data(source, kind or _kind(run), tabular=config["model"] == TabularVAE.__name__)
     _refuse_graph(data, source)
     if data.X_test is None and fingerprint(data) == (config.get("data") or {}).get("fingerprint"):
+        if other_labels(config, labels_fingerprint(data)):
+            raise RunError(
+                f"{source} holds the rows that {run} was fitted on with other labels; name other data to score."
+            )
         print(f"{source} is what {run} was fitted on: its test rows alone are scored.", file=sys.stderr)
         return _test_rows(run, None, None, estimator)
     X, y = (data.X, data.y) if data.X_test is None else (data.X_test, data.y_test)
@@ -115,6 +119,10 @@ def _own_data(run: Path) -> Any:
     data = split_data(record["source"], record.get("asked_kind"), record.get("split_seed") or 0, tabular=tabular)
     if data.record["fingerprint"] != record.get("fingerprint"):
         raise RunError(f"{record['source']} has changed since {run} was fitted; name the data to score: DATA.")
+    if other_labels(config, data.record.get("labels_fingerprint")):
+        raise RunError(
+            f"The labels of {record['source']} have changed since {run} was fitted; name the data to score: DATA."
+        )
     return data
 
 

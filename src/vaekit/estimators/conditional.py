@@ -18,6 +18,7 @@ from vaekit.data.rows import Binarize, Rows
 from vaekit.errors import DataError, OptionError
 from vaekit.estimators.base import BATCH
 from vaekit.estimators.bound import BoundTraining
+from vaekit.estimators.completion import draws_given, mean_given
 from vaekit.estimators.conditions import Conditioned, ConditionSchema
 from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.inputs import like_input, read_array
@@ -162,7 +163,7 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
         Args:
             X: (n, D) array-like, scipy.sparse matrix or DataFrame, or images (n, H, W) or (n, C, H, W).
             y: (n,) labels: strings, whole numbers or booleans. The model sees indicators of them.
-            condition: (n, C) numbers, or (n,). Columns beyond 0 and 1 are standardised.
+            condition: (n, C) numbers, or (n,). Columns with values other than 0 and 1 are standardised.
             validation_data: a pair (X, y) or, with `condition`, (X, condition), in place of `validation_fraction`.
 
         Returns:
@@ -250,8 +251,8 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
         """Means of p(x|z, c) from codes (n, L) and conditions, in the data's units."""
         check_is_fitted(self, "model_")
         Z = np.asarray(check_array(Z, dtype=np.float32, ensure_min_features=0))  # pyright: ignore[reportArgumentType]
-        if Z.shape[1] != self.latent_dim:
-            raise DataError(f"Z has {Z.shape[1]} columns, but the code has {self.latent_dim} units.")
+        if Z.shape[1] != self.model_.latent_dim:
+            raise DataError(f"Z has {Z.shape[1]} columns, but the code has {self.model_.latent_dim} units.")
         c = self._code(y, condition, len(Z), "Z")
         parts = zip(torch.from_numpy(Z).to(c.device).split(BATCH), c.split(BATCH), strict=True)
         means = torch.cat([self.model_.given(c).decode(z).mean.cpu() for z, c in parts])
@@ -307,18 +308,11 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
             parts.append((p.sample() if self._draws_values else p.mean).cpu())
         return torch.cat(parts)
 
-    def _prior_mean(self, c: Tensor, num_samples: int) -> Tensor:
-        """The mean of p(x|c) by codes from p(z|c), for each condition."""
-        given = self.model_.given(c)
-        means = (given.decode(self._prior_codes(given, len(c))).mean for _ in range(num_samples))
-        return (sum(means, torch.zeros(())) / num_samples).cpu()
-
     def _prior_codes(self, given: Any, n: int) -> Tensor:
         """(n, L) codes from p(z|c), one for each condition."""
         p = given.prior(given.posterior)
         return p.sample() if p.batch_shape else p.sample((n,))
 
-    @torch.no_grad()
     def complete(
         self,
         y: Any = None,
@@ -331,7 +325,8 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
         r"""What belongs to known conditions: the mean of p(x|c), or draws from it.
 
         Where the model was fitted to one part of the rows with the other as the condition, this completes rows of
-        which that other part is known (Doersch 2016, section 4).
+        which that other part is known (Doersch 2016, section 4). What a row gets does not depend on the rows with other
+        conditions beside it; rows with one condition get draws of their own.
 
         .. math:: E[x|c] \approx \frac1K \sum_k E[x|z_k, c], \qquad z_k \sim p(z|c)
 
@@ -348,14 +343,15 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
         check_is_fitted(self, "model_")
         check_draws("num_samples", num_samples, random_state)
         c = self._code(y, condition, None, "")
-        with isolated_rng(resolve_seed(random_state)):
+        seed = resolve_seed(random_state)
+        with isolated_rng(seed):
             if draws is not None:
                 check_draws("draws", draws)
-                return [self._as_data(self._drawn(c)) for _ in range(draws)]
+                drawn = draws_given(self.model_, c, draws, seed, values=self._draws_values)
+                return [self._as_data(rows) for rows in drawn]
             if self.likelihood_ == "categorical":
                 raise OptionError("Codes without an order have no mean: ask for draws=.")
-            parts = [self._prior_mean(part, num_samples if self.latent_dim else 1) for part in c.split(BATCH)]
-            return self._in_units(torch.cat(parts))
+            return self._in_units(mean_given(self.model_, c, num_samples if self.model_.latent_dim else 1))
 
     def _scores(self, X: Conditioned, num_samples: int) -> tuple[ConditionedRows, RowScores]:
         check_draws("num_samples", num_samples)
@@ -389,7 +385,7 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
         check_is_fitted(self, "model_")
         return copy.deepcopy(ConditionalMeanEncoder(self.model_, self.fitted_["grey_max"] or 1.0))
 
-    _n_features_out = property(lambda self: self.latent_dim)
+    _n_features_out = property(lambda self: self.model_.latent_dim)
 
     def _described(self) -> dict[str, Any]:
         return {**super()._described(), "condition": self.condition_.to_json()}

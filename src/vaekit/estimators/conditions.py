@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _get_feature_names
 
 from vaekit.errors import DataError, DataTypeError, OptionError, join
+from vaekit.estimators.inputs import check_precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +35,20 @@ class ConditionSchema:
     Attributes:
         width: C.
         classes: the labels in sorted order, which are coded as indicators; None for vectors.
+        columns: names of the vectors' columns, where they came in a data frame.
     """
 
     width: int
     classes: np.ndarray | None = None
+    columns: tuple[str, ...] | None = None
 
     @classmethod
     def learn(cls, y: Any, condition: Any) -> ConditionSchema:
         """From the labels or the vectors of a fit."""
         _check_one(y, condition)
         if condition is not None:
-            return cls(_vectors(condition).shape[1])
+            columns = _names(condition)
+            return cls(_narrow(_vectors(condition), columns).shape[1], columns=columns)
         classes = np.unique(_labels(y))
         return cls(len(classes), classes)
 
@@ -90,19 +95,26 @@ class ConditionSchema:
                 f"fitted with {self.width}."
             )
         _check_length("condition", len(values), n, what)
-        return values
+        names = _names(condition)
+        if self.columns is not None and names is not None and names != self.columns:
+            raise DataError(
+                f"condition has the columns {join(list(names))}, but ConditionalVAE was fitted with "
+                f"{join(list(self.columns))}, in this order."
+            )
+        return _narrow(values, self.columns)
 
     def to_json(self) -> dict[str, Any]:
         """A dict of JSON types."""
         if self.classes is None:
-            return {"width": self.width}
+            return {"width": self.width, **({} if self.columns is None else {"columns": list(self.columns)})}
         return {"width": self.width, "classes": self.classes.tolist(), "dtype": self.classes.dtype.str}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ConditionSchema:
         """The inverse of `to_json`."""
         if "classes" not in values:
-            return cls(values["width"])
+            columns = values.get("columns")
+            return cls(values["width"], columns=None if columns is None else tuple(columns))
         return cls(values["width"], np.array(values["classes"], dtype=values["dtype"]))
 
 
@@ -153,7 +165,7 @@ def _vectors(condition: Any) -> np.ndarray:
     values = np.asarray(
         check_array(
             condition,
-            dtype=np.float32,  # pyright: ignore[reportArgumentType]
+            dtype="numeric",
             ensure_2d=False,
             allow_nd=True,
             input_name="condition",
@@ -162,3 +174,15 @@ def _vectors(condition: Any) -> np.ndarray:
     if values.ndim not in (1, 2):
         raise DataError(f"condition must have the shape (n, C), not {values.shape}.")
     return values[:, None] if values.ndim == 1 else values
+
+
+def _names(condition: Any) -> tuple[str, ...] | None:
+    """Names of a data frame's columns, as scikit-learn reads them."""
+    names = _get_feature_names(condition)
+    return None if names is None else tuple(map(str, names))
+
+
+def _narrow(values: np.ndarray, names: tuple[str, ...] | None) -> np.ndarray:
+    """(n, C) numbers as float32; DataError where that would not tell them apart."""
+    check_precision(values, None if names is None else list(names), " of condition")
+    return values.astype(np.float32)

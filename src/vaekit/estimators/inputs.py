@@ -61,7 +61,7 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
     )
     names = list(frame.columns) if frame is not None else None
     _check_finite(values, names)
-    _check_precision(values, names)
+    check_precision(values, names)
     schema = ArraySchema(
         shape=shape,
         dtype=str(values.dtype),
@@ -163,7 +163,7 @@ def _check_finite(values: Any, names: list[str] | None) -> None:
     )
 
 
-def _check_precision(values: Any, names: list[str] | None) -> None:
+def check_precision(values: Any, names: list[str] | None, what: str = "") -> None:
     """Raise DataError for columns whose values 32-bit numbers would not tell apart."""
     if scipy.sparse.issparse(values) or values.dtype.itemsize < 4 or values.dtype == np.float32:
         return
@@ -174,7 +174,7 @@ def _check_precision(values: Any, names: list[str] | None) -> None:
     if len(bad):
         where, s = join([names[i] for i in bad] if names else [int(i) for i in bad]), "s" if len(bad) > 1 else ""
         raise DataError(
-            f"The values in column{s} {where} are too large beside their spread for 32-bit numbers; "
+            f"The values{what} in column{s} {where} are too large beside their spread for 32-bit numbers; "
             "subtract a constant from them, or divide by one, first."
         )
 

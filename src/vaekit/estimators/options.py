@@ -167,6 +167,8 @@ def _check_conditional(faults: Faults, params: dict[str, Any]) -> None:
     _check_maps(faults, params["channels"])
     faults.number("blocks", params["blocks"], low=0, integer=True)
     _check_widths(faults, "condition_hidden", params["condition_hidden"])
+    if params["prior"] == "conditional" and params["latent_dim"] == 0:
+        faults.add("prior='conditional' is of latent units, of which latent_dim=0 leaves none: choose prior='normal'.")
 
 
 def _check_maps(faults: Faults, channels: Any) -> None:

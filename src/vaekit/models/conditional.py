@@ -200,7 +200,7 @@ class ConditionFeatures(nn.Module):
     """Features of a condition: its values, scaled, or the last hidden layer of an MLP on them.
 
     Args:
-        stats: of the conditions' columns. Those within 0 and 1 stay as they are, others are standardised.
+        stats: of the conditions' columns. Those of 0 and 1 alone stay as they are, others are standardised.
         hidden: widths of the layers.
         activation: a name from `ACTIVATIONS`.
     """
@@ -208,7 +208,7 @@ class ConditionFeatures(nn.Module):
     def __init__(self, stats: ColumnStats, hidden: Sequence[int], activation: str) -> None:
         super().__init__()
         self.scaling = Standardise(stats.shape)
-        unit = (stats.low >= 0) & (stats.high <= 1)
+        unit = stats.whole & (stats.low >= 0) & (stats.high <= 1)
         self.scaling.loc.copy_(torch.where(unit, 0.0, stats.mean))
         spread = torch.where(stats.std > 0, stats.std, torch.inf)  # a constant column tells nothing
         self.scaling.scale.copy_(torch.where(unit, 1.0, spread))
