@@ -63,6 +63,8 @@ class TableColumns(Likelihood):
     starts: Tensor
     level_codes: Tensor
     level_logs: Tensor
+    dense_range: Tensor
+    count_range: Tensor
 
     def __init__(self, columns: Sequence[Column], mixture: int = 3, floor: float = 0.01) -> None:
         super().__init__((len(columns),))
@@ -80,6 +82,10 @@ class TableColumns(Likelihood):
         for name, places in groups.items():
             self.register_buffer(name, torch.tensor(places, dtype=torch.long), persistent=False)
         self.warps = Warps([columns[j] for j in groups["dense"]])
+        dense = [_range_of_means(columns[j]) for j in groups["dense"]]
+        counts = [_range_of_means(columns[j]) for j in groups["counts"]]
+        for name, ends in (("dense_range", dense), ("count_range", counts)):
+            self.register_buffer(name, torch.tensor(ends, dtype=torch.float32).reshape(-1, 2).T, persistent=False)
         self.count_warps = Warps([columns[j] for j in groups["counts"]])
         self.numbers = len(groups["dense"]) + len(groups["counts"]) + len(groups["ordinals"])
         self.widths = [len(groups["dense"]), len(groups["counts"]) + len(groups["ordinals"]), len(groups["levelled"])]
@@ -304,7 +310,8 @@ class TableDistribution(Distribution):
         """(..., S) means of numeric columns (dense ones, counts, ordinal ones), then probabilities of levels.
 
         Of a real column or time the mean of (x - centre) / scale, of a positive one of x / exp(centre), of counts
-        and ordinal codes their own. All are expectations, so those given several codes can be averaged.
+        and ordinal codes their own, each with x kept within the column's range at fit, as a heavy tail has a mean that
+        nothing in the data supports, or none. All are expectations, so those given several codes can be averaged.
         """
         kinds = self.kinds
         d, c = len(kinds.dense), len(kinds.counts)
@@ -313,12 +320,13 @@ class TableDistribution(Distribution):
         spots, shares = (torch.from_numpy(part).to(self.mu) for part in hermegauss(_SPOTS))
         weights, mu, sigma = self.log_weights.exp(), self.mu.unsqueeze(-2), self.sigma.unsqueeze(-2)  # (..., M, 1, N)
         spots, nodes = spots[:, None], nodes[:, None]
-        smooth = kinds.warps.expected(mu[..., :d] + sigma[..., :d] * spots) * (shares / shares.sum())[:, None]
+        smooth = kinds.warps.expected(mu[..., :d] + sigma[..., :d] * spots).clamp(*kinds.dense_range)
+        smooth = smooth * (shares / shares.sum())[:, None]
         dense = (weights[..., :d] * smooth.sum(-2)).sum(-2)
         dense[..., kinds.zero] *= torch.sigmoid(-self.zero)
         between = slice(d, d + c)
         counts = kinds.count_warps.inverse(mu[..., between] + sigma[..., between] * nodes)
-        counts = counts.round().clamp(0, 2**24).mean(-2)
+        counts = counts.round().clamp(*kinds.count_range).mean(-2)
         edges = kinds.edges[:, 1:].T
         above = torch.special.ndtr((mu[..., d + c :] - edges) / sigma[..., d + c :]).sum(-2)
         parts = [dense, (weights[..., between] * counts).sum(-2), (weights[..., d + c :] * above).sum(-2)]
@@ -336,6 +344,17 @@ def _log_shares_of_codes(column: Column) -> Tensor:
     if column.pool:
         logs[-column.pool :] = torch.tensor(column.shares[-column.pool :], dtype=torch.float64).log().log_softmax(0)
     return logs.float()
+
+
+def _range_of_means(column: Column) -> tuple[float, float]:
+    """Ends between which values count in means, in the units of `TableDistribution.points`."""
+    if column.kind == "count":
+        return (column.low, column.high) if column.low < column.high else (0.0, 2.0**24)
+    if column.low >= column.high:  # not known
+        return -math.inf, math.inf
+    if column.kind == "positive":
+        return column.low / math.exp(column.warp.centre), column.high / math.exp(column.warp.centre)
+    return (column.low - column.warp.centre) / column.warp.scale, (column.high - column.warp.centre) / column.warp.scale
 
 
 def _alike(parts: list[Tensor]) -> list[Tensor]:
