@@ -9,7 +9,7 @@ import scipy.integrate
 import scipy.stats
 import torch
 
-from vaekit.data.coding import code_numbers, values_of
+from vaekit.data.coding import code_numbers, point_values, values_of
 from vaekit.likelihoods.table import TableColumns
 from vaekit.schema import Column, Warp
 
@@ -303,3 +303,13 @@ def test_stays_finite_at_parameters_beyond_those_of_any_network(signs, size):
     (gradient,) = torch.autograd.grad(values.sum(), raw)
     assert bool(torch.isfinite(values).all()) and bool(torch.isfinite(gradient).all())
     assert not bool(torch.isnan(p.sample()).any()) and not bool(torch.isnan(p.points()).any())
+
+
+@pytest.mark.parametrize("kind", ["positive", "count"])
+def test_a_heavy_tail_does_not_lead_the_mean(kind):
+    warp = Warp(1.0, 1.5, 0.0, 0.4)  # its tails are so heavy that the plain mean is astronomical
+    column = Column("x", kind, "Float64", warp=warp, low=0.0, high=50.0, zeros=0.1 if kind == "positive" else 0.0)
+    free = Column("x", kind, "Float64", warp=warp, zeros=column.zeros)
+    raw = torch.zeros(1, table(column).num_values, dtype=torch.float64)
+    kept, plain = (float(point_values(table(c)(raw).points()[:, 0].numpy(), column)[0]) for c in (column, free))
+    assert 1 < kept < 25 < 50 == plain
