@@ -308,7 +308,7 @@ def test_nan_in_a_condition():
         (
             {"y": [*NAMES[:-2], "rose", "lily"]},
             DataError,
-            "y holds the labels 'rose', 'lily', which were not there at fit: 'setosa', 'versicolor', 'virginica' were.",
+            "y holds the labels 'lily', 'rose', which were not there at fit: 'setosa', 'versicolor', 'virginica' were.",
         ),
     ],
 )

@@ -18,11 +18,11 @@ from vaekit.data.rows import Binarize, Rows
 from vaekit.errors import DataError, OptionError
 from vaekit.estimators.base import BATCH
 from vaekit.estimators.bound import BoundTraining
-from vaekit.estimators.completion import draws_given, mean_given
 from vaekit.estimators.conditions import Conditioned, ConditionSchema
 from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.inputs import like_input, read_array
 from vaekit.estimators.options import check_draws
+from vaekit.evaluation.completion import draws_given, mean_given
 from vaekit.evaluation.likelihood import RowScores, score_independent, score_rows, summarise
 from vaekit.models.building import Architecture
 from vaekit.models.conditional import ConditionalMeanEncoder, build_conditional

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _get_feature_names
 
 from vaekit.errors import DataError, DataTypeError, OptionError, join
 from vaekit.estimators.inputs import check_precision
+from vaekit.estimators.labels import number_labels, same, unseen
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +77,13 @@ class ConditionSchema:
         y = np.asarray(y)
         labels = _labels(np.full(1 if n is None else n, y) if y.ndim == 0 else y)
         _check_length("y", len(labels), n, what)
-        known = self.classes.tolist()
-        place = {label: number for number, label in enumerate(known)}
-        numbers = [place.get(label, -1) for label in labels.tolist()]
-        if -1 in numbers:
-            new = {label: None for label, number in zip(labels.tolist(), numbers, strict=True) if number < 0}
-            s, were = ("s", "were") if len(new) > 1 else ("", "was")
-            raise DataError(f"y holds the label{s} {join(new)}, which {were} not there at fit: {join(known)} were.")
+        numbers = number_labels(labels, self.classes)
+        if (numbers < 0).any():
+            many = len(np.unique(labels[numbers < 0])) > 1
+            raise DataError(
+                f"y holds the label{'s' if many else ''} {unseen(labels, numbers)}, which {'were' if many else 'was'} "
+                f"not there at fit: {join(self.classes.tolist())} were."
+            )
         return np.eye(self.width, dtype=np.float32)[numbers]
 
     def _code_vectors(self, condition: Any, n: int | None, what: str) -> np.ndarray:
@@ -136,7 +137,7 @@ def _check_length(name: str, length: int, n: int | None, what: str) -> None:
 def _labels(y: Any) -> np.ndarray:
     labels = column_or_1d(y, warn=True)
     if labels.dtype.kind == "O":
-        if any(label is None or not _equal(label) for label in labels):
+        if any(label is None or not same(label, label) for label in labels):
             raise DataError("Input y contains NaN: every row needs its label.")
         if len({isinstance(label, str) for label in labels}) == 2:
             raise DataTypeError("y holds both strings and other labels; make all of them strings.")
@@ -153,12 +154,6 @@ def _labels(y: Any) -> np.ndarray:
         )
     check_classification_targets(labels)
     return labels
-
-
-def _equal(label: Any) -> bool:
-    """Whether a label equals itself, as NaN and pandas' NA do not."""
-    same = label == label
-    return isinstance(same, (bool, np.bool_)) and bool(same)
 
 
 def _vectors(condition: Any) -> np.ndarray:

@@ -33,10 +33,10 @@ def read_labels(y: Any, n: int | None) -> tuple[np.ndarray, np.ndarray]:
         raise DataError(f"X has {n} rows, but y has {len(y)} labels.")
     if y.dtype.kind == "O":
         there = np.array(
-            [not (label is None or (not isinstance(label, (str, bool)) and _is(label, -1))) for label in y], bool
+            [not (label is None or (not isinstance(label, (str, bool)) and same(label, -1))) for label in y], bool
         )
         kinds = {isinstance(label, str) for label in y[there]}
-        if any(not _is(label, label) for label in y[there]):
+        if any(not same(label, label) for label in y[there]):
             raise DataError(_NAN)
         if len(kinds) == 2:
             raise DataTypeError("y holds both strings and other labels; make all of them strings, but for -1 or None.")
@@ -56,10 +56,10 @@ _KIND = "Labels must be strings, whole numbers or booleans, but y holds some of 
 _NAN = "Input y contains NaN; mark rows without a label by -1, or None where labels are strings."
 
 
-def _is(label: Any, other: Any) -> bool:
-    """Equality, which for a missing value of pandas is neither true nor false."""
-    same = label == other
-    return bool(same) if isinstance(same, (bool, np.bool_)) else False
+def same(label: Any, other: Any) -> bool:
+    """Equality, which for a missing value of pandas is neither true nor false; of NaN with itself it is false."""
+    equal = label == other
+    return isinstance(equal, (bool, np.bool_)) and bool(equal)
 
 
 def _checked(labels: np.ndarray) -> np.ndarray:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vaekit.estimators.base import BATCH
+from vaekit.models.base import LatentVariableModel
 from vaekit.models.conditional import ConditionalVAE
 from vaekit.randomness import row_keys
 
+_BATCH = 1024  # rows at a time
 
-def _codes(given: object, eps: Tensor) -> Tensor:
+
+def _codes(given: LatentVariableModel, eps: Tensor) -> Tensor:
     """Codes from p(z|c) by standard normal noise (..., B, L)."""
-    p = given.prior(given.posterior)  # pyright: ignore[reportAttributeAccessIssue]
+    p: Any = given.prior(given.posterior)
     return p.mean + p.stddev * eps if p.batch_shape else eps
 
 
@@ -29,7 +32,7 @@ def mean_given(model: ConditionalVAE, c: Tensor, num_samples: int) -> Tensor:
         num_samples: K codes for each.
     """
     noise, means = torch.randn(num_samples, model.latent_dim).to(c.device), []
-    for part in c.split(BATCH):
+    for part in c.split(_BATCH):
         given = model.given(part)
         each = (given.decode(_codes(given, eps.expand(len(part), -1))).mean for eps in noise)
         means.append((sum(each, torch.zeros(())) / num_samples).cpu())
@@ -55,7 +58,7 @@ def draws_given(model: ConditionalVAE, c: Tensor, draws: int, seed: int, *, valu
         torch.manual_seed(int(state[0]) >> 1)
         seen[key] += 1
         given, parts = model.given(one), []
-        for eps in torch.randn(draws, 1, model.latent_dim).to(c.device).split(BATCH):
+        for eps in torch.randn(draws, 1, model.latent_dim).to(c.device).split(_BATCH):
             p = given.decode(_codes(given, eps))
             parts.append((p.sample() if values else p.mean).cpu())
         rows.append(torch.cat(parts))
