@@ -153,7 +153,7 @@ class _BernoulliLogProb(torch.autograd.Function):
     def forward(ctx: Any, logits: Tensor, value: Tensor) -> Tensor:
         by_logits, by_value = ctx.needs_input_grad
         ctx.save_for_backward(value - torch.sigmoid(logits) if by_logits else None, logits if by_value else None)
-        return torch.linalg.vecdot(logits, value) - F.softplus(logits).sum(-1)
+        return torch.addcmul(F.softplus(logits), logits, value, value=-1).sum(-1).neg_()
 
     @staticmethod
     @torch.autograd.function.once_differentiable

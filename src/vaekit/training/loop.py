@@ -219,8 +219,8 @@ def _train(
             learning_rate = settings.learning_rate * factor(now, total)
             x = rows.take(order[step])
             with autocast:
-                mean = run(x, warm_up(now, warm)).mean()
-            (-mean).backward()
+                each = run(x, warm_up(now, warm))
+            each.backward(torch.full_like(each, -1 / each.numel()))  # of minus the mean
             if settings.clip_norm is not None:
                 nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
             optimizer.step(learning_rate)
@@ -228,7 +228,7 @@ def _train(
                 adversary.step(learning_rate)
             if averaged is not None:
                 averaged.update()
-            values.append(mean.detach())
+            values.append(each.detach().mean())
             state.step, state.seconds = step + 1, time.monotonic() - began
             if state.step % _LOOK == 0 or state.step == steps:
                 _check_finite(model, values, state, settings, state.epoch * steps)

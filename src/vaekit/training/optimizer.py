@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.optim.adam import adam
-from torch.optim.adamw import adamw
 
 
 class FusedAdam:
@@ -35,48 +33,47 @@ class FusedAdam:
         self.parameters: list[Tensor] = [p for p in parameters if p.requires_grad]
         self.means = [torch.zeros_like(p) for p in self.parameters]
         self.squares = [torch.zeros_like(p) for p in self.parameters]
-        self.steps = [torch.zeros((), device=p.device) for p in self.parameters]
-        self._update = adamw if decoupled else adam
+        self.counts = [0] * len(self.parameters)  # steps that each has seen
+        kernels = torch.ops.aten
+        self._update = kernels._fused_adamw_.default if decoupled else kernels._fused_adam_.default
         self._epsilon, self._weight_decay, self._betas = epsilon, weight_decay, betas
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """Update every parameter that has a gradient, and drop the gradients."""
-        parameters, means, squares, steps = self.parameters, self.means, self.squares, self.steps
-        gradients = [p.grad for p in parameters]
-        if any(
-            gradient is None for gradient in gradients
-        ):  # an own network has parameters that this loss does not reach
-            used = [i for i, gradient in enumerate(gradients) if gradient is not None]
-            parameters, means, squares, steps = (
-                [column[i] for i in used] for column in (parameters, means, squares, steps)
+        groups: dict[tuple[torch.device, torch.dtype, int], list[int]] = {}
+        for i, parameter in enumerate(self.parameters):
+            if parameter.grad is not None:  # an own network has parameters that this loss does not reach
+                self.counts[i] += 1
+                groups.setdefault((parameter.device, parameter.dtype, self.counts[i]), []).append(i)
+        for (device, _, count), group in groups.items():  # one, as a rule
+            parameters = [self.parameters[i] for i in group]
+            self._update(
+                parameters,
+                [parameter.grad for parameter in parameters],
+                [self.means[i] for i in group],
+                [self.squares[i] for i in group],
+                [],
+                [torch.full((), float(count), device=device)] * len(group),
+                amsgrad=False,
+                maximize=False,
+                beta1=self._betas[0],
+                beta2=self._betas[1],
+                lr=learning_rate,
+                eps=self._epsilon,
+                weight_decay=self._weight_decay,
             )
-        present = [gradient for gradient in gradients if gradient is not None]
-        self._update(
-            parameters,
-            present,
-            means,
-            squares,
-            [],
-            steps,
-            fused=True,
-            amsgrad=False,
-            maximize=False,
-            beta1=self._betas[0],
-            beta2=self._betas[1],
-            lr=learning_rate,
-            eps=self._epsilon,
-            weight_decay=self._weight_decay,
-        )
-        for parameter in parameters:
-            parameter.grad = None
+            for parameter in parameters:
+                parameter.grad = None
 
     def state_dict(self) -> dict[str, Tensor]:
         """Moments and step counts by parameter number."""
-        columns = {"mean": self.means, "square": self.squares, "step": self.steps}
+        columns = {"mean": self.means, "square": self.squares, "step": [torch.tensor(float(n)) for n in self.counts]}
         return {f"{i}/{name}": tensor for name, column in columns.items() for i, tensor in enumerate(column)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Put back what `state_dict` gave."""
-        for name, tensor in self.state_dict().items():
-            tensor.copy_(state[name])
+        for i in range(len(self.parameters)):
+            self.means[i].copy_(state[f"{i}/mean"])
+            self.squares[i].copy_(state[f"{i}/square"])
+            self.counts[i] = int(state[f"{i}/step"])
