@@ -189,6 +189,7 @@ def test_objectives_train(objective, kl, iris):
     assert vae.history_[-1]["train"] > vae.history_[0]["train"]
 
 
+@pytest.mark.filterwarnings("ignore:This processor has no bfloat16")
 @pytest.mark.parametrize(
     "options",
     [{"precision": "bfloat16"}, {"average": 0.9}, {"clip_norm": 1.0}, {"optimizer": "adamw", "weight_decay": 0.1}],

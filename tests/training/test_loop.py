@@ -159,6 +159,17 @@ def test_a_value_that_is_no_number_names_its_step(bad):
     assert all(torch.isfinite(p).all() for p in model.parameters())
 
 
+def test_a_processor_without_bfloat16_is_warned_of(monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    settings = TrainingSettings(epochs=1, batch_size=50, precision="bfloat16")
+    with pytest.warns(UserWarning) as seen:
+        run(settings)
+    assert str(seen[0].message) == (
+        "This processor has no bfloat16 arithmetic and imitates it, many times slower than float32: "
+        "precision='float32' suits it better."
+    )
+
+
 @pytest.mark.parametrize("decoupled", [False, True])
 def test_fused_adam_is_torchs(decoupled):
     def make():

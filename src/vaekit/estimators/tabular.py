@@ -23,7 +23,7 @@ from vaekit.estimators.bound import BoundEstimator
 from vaekit.estimators.imputer import VAEImputer
 from vaekit.estimators.inputs import read_table
 from vaekit.estimators.options import check_choice, check_draws
-from vaekit.evaluation.anomalies import anomaly_scores, reference_scores
+from vaekit.evaluation.anomalies import anomaly_scores, reference_rows
 from vaekit.evaluation.imputation import DRAWS, cell_scores, conditionals, draws_given
 from vaekit.evaluation.likelihood import fit_independent, independent_features
 from vaekit.models import LatentVariableModel
@@ -212,7 +212,7 @@ class TabularVAE(BoundEstimator):
 
     def _finish(self, rows: Rows) -> None:
         self.independent_ = fit_independent(self.model_.likelihood, rows, most_rows=10_000)
-        self.reference_ = reference_scores(self.model_, rows)
+        self.reference_ = reference_rows(self.model_, self.independent_, rows)
 
     def _tensors(self) -> dict[str, Tensor]:
         return super()._tensors() | ({} if self.reference_ is None else {"reference": self.reference_})
@@ -382,13 +382,14 @@ class TabularVAE(BoundEstimator):
         return finish(score_table(frame, self.schema_, scores), container)
 
     def anomaly_scores(self, X: Any) -> np.ndarray:
-        r"""How odd each row is: more where cells are rarely so unlikely, 1 in the mean of rows of continuous columns.
+        r"""How odd each row is, given the rest of it and by its columns alone; 1 in the mean of rows like the others.
 
-        .. math:: -\frac1{|o|} \sum_{d \in o} \log u_d
+        .. math:: -\tfrac12 (\log p_{\text{together}} + \log p_{\text{alone}})
 
-        over observed cells, u_d the share of training rows in which cell d is no likelier given its row, in the way in
-        which Fisher (1925) put p-values together; see `vaekit.evaluation.anomalies`. `score_samples` adds up densities
-        with units instead: with it columns of widely spread densities, and spikes, outweigh the others.
+        with p the share of training rows that are no less odd: together, where cells are rarely so unlikely given their
+        row; alone, where they are unlikely under independent columns. See `vaekit.evaluation.anomalies`.
+        `score_samples` adds up densities instead: with it columns of widely spread densities, and spikes, outweigh the
+        others.
 
         Args:
             X: a table with the columns of the fit.
@@ -396,4 +397,4 @@ class TabularVAE(BoundEstimator):
         Returns:
             (n,) float32, NaN where no cell is observed.
         """
-        return anomaly_scores(self.model_, self.reference_, self._read(X)).numpy()
+        return anomaly_scores(self.model_, self.independent_, self.reference_, self._read(X)).numpy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -86,7 +87,7 @@ class TrainingSettings:
         kl_warmup: epochs over which beta rises from 0 to its value.
         validate_every: epochs from one validation to the next; the last epoch is always validated.
         patience: epochs without a better validation score, after the warm-up, before training stops; None: never.
-        precision: "float32", or "bfloat16" for the networks.
+        precision: "float32", or "bfloat16" for the networks (a processor that has no such arithmetic is warned of).
         compile: whether to run the step through torch.compile.
     """
 
@@ -196,6 +197,12 @@ def _train(
     run = torch.compile(value) if settings.compile else value
     autocast = contextlib.nullcontext()
     if settings.precision == "bfloat16":
+        if device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            warnings.warn(
+                "This processor has no bfloat16 arithmetic and imitates it, many times slower than float32: "
+                "precision='float32' suits it better.",
+                stacklevel=2,
+            )
         autocast = torch.autocast(device.type, dtype=torch.bfloat16)
     factor = SCHEDULES[settings.schedule]
     sizes = [len(part) for part in torch.arange(len(rows)).split(settings.batch_size)]
