@@ -195,7 +195,7 @@ def run_parts(
     runs = before["runs"] if before.get("quick") == args.quick else []
     content |= {"settings": json.loads(json.dumps(tabular(0, args.quick).get_params()))}
     if before.get("settings") != content["settings"]:  # runs of other defaults do not count
-        runs = [run for run in runs if run["method"] != OURS]
+        runs = [run for run in runs if not run["method"].startswith(OURS)]
     result = None
     for part in parts:
         if any(part.items() <= run.items() for run in runs):

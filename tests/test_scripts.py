@@ -248,7 +248,7 @@ def test_synthetic(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatc
     output = tmp_path / "synthetic.json"
     load("benchmarks/synthetic.py").main(["--quick", "--tables", "iris", "--output", str(output)])
     rows = {run["method"]: run for run in written(output)["runs"]}
-    assert set(rows) == {"real", "shuffled", "TabularVAE"}
+    assert set(rows) == {"real", "shuffled", "TabularVAE", "TabularVAE, short"}
     assert rows["real"]["utility"] > 0.85 > 0.6 > rows["shuffled"]["utility"]
     assert rows["real"]["marginal"] == rows["shuffled"]["marginal"]
     assert rows["real"]["pairs"] < rows["shuffled"]["pairs"]

@@ -203,9 +203,6 @@ class FactorisedBernoulli(Distribution):
         """Log-probability in nats, summed over the event; `value` may lack leading sample dimensions."""
         first = -len(self._event_shape)
         logits, value = self.logits.flatten(first), value.flatten(first)
-        if torch.is_autocast_enabled(logits.device.type):  # it would make the sum a product of bfloat16 numbers
-            with torch.autocast(logits.device.type, enabled=False):
-                return _BernoulliLogProb.apply(logits.float(), value)  # type: ignore[no-any-return]
         return _BernoulliLogProb.apply(logits, value)  # type: ignore[no-any-return]
 
 

@@ -403,13 +403,21 @@ def test_lists_and_what_is_like_an_array_are_arrays(make):
         ([1, "a", 2.5], "float and int and str"),
         ([True, "a"], "bool and str"),
         ([[1], [2]], "list"),
-        ([datetime.date(2020, 1, 1)] * 3, "date"),
+        ([datetime.date(2020, 1, 1), 2, 3], "date and int"),
         ([b"a", b"b", b"c"], "bytes"),
     ],
 )
 def test_python_objects(values, kinds):
     assert refused(DataTypeError, pd.DataFrame({"x": pd.Series(values, dtype=object)})) == (
         f"Column 'x' holds Python objects of type {kinds}: give it one type of numbers, text, categories or times."
+    )
+
+
+@pytest.mark.parametrize("kind", [datetime.date, datetime.datetime])
+def test_times_as_python_objects(kind):
+    values = pd.Series([kind(2020, 1, day) for day in (1, 2, 3)], dtype=object)
+    assert refused(DataTypeError, pd.DataFrame({"x": values})) == (
+        f"Column 'x' holds Python objects of type {kind.__name__}: make times of them, as pandas.to_datetime does."
     )
 
 

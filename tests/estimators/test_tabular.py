@@ -249,6 +249,12 @@ def test_a_row_without_a_cell_scores_about_nothing():
     assert np.isnan(vae.cell_scores(frame.iloc[:1]).to_numpy(float)).all()
 
 
+def test_cell_scores_of_a_lazy_table_say_what_to_do(fitted):
+    with pytest.raises(OptionError) as caught:
+        fitted.cell_scores(pl.LazyFrame({"x": [1.0]}))
+    assert str(caught.value) == ("cell_scores needs a table in memory: collect the LazyFrame, or some rows of it.")
+
+
 def test_the_bound_rises_with_the_samples(fitted, table):
     bounds = [fitted.score(table, num_samples=k) for k in (1, 5, 25, 125)]
     assert bounds == sorted(bounds)

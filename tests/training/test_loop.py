@@ -212,12 +212,36 @@ def test_a_network_beside_the_model_is_trained_by_its_own_adam():
     torch.testing.assert_close(value.network.weight, reference.weight)
 
 
-def test_parameters_without_a_gradient_are_left_alone():
-    used, unused = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
-    optimizer = FusedAdam([unused, used], epsilon=1e-8, weight_decay=0, decoupled=False)
-    used.sum().backward()
-    optimizer.step(0.1)
-    assert torch.equal(unused, torch.ones(2)) and not torch.equal(used, torch.ones(2))
+def test_parameters_without_a_gradient_wait_and_keep_their_own_count():
+    def make():
+        return [nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(3).double())]
+
+    ours, theirs = make(), make()
+    optimizer = FusedAdam(ours, epsilon=1e-4, weight_decay=0, decoupled=False)
+    reference = torch.optim.Adam(theirs, lr=0.1, eps=1e-4)
+    for i in range(12):
+        for always, seldom, double in (ours, theirs):
+            loss = (always - i).square().sum() + (double + i).square().sum()
+            (loss + (seldom * i).square().sum() if i % 3 == 2 else loss).backward()
+        optimizer.step(0.1)
+        reference.step()
+        reference.zero_grad()
+        if i == 5:  # as in a checkpoint
+            saved, optimizer = optimizer.state_dict(), FusedAdam(ours, epsilon=1e-4, weight_decay=0, decoupled=False)
+            optimizer.load_state_dict(saved)
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other)
+    assert optimizer.counts == [12, 4, 12]
+
+
+@pytest.mark.parametrize("scalar", [False, True], ids=["a value a row", "one value"])
+def test_a_step_follows_the_gradient_of_the_mean(scalar):
+    """With epsilon far above the root of the second moment, a step is the gradient times rate / epsilon."""
+    model = Line()
+    before = model.linear.bias.detach().clone()
+    value = lambda x, factor: model.linear(x).mean() if scalar else model.linear(x)[:, 0]  # noqa: E731
+    train(model, Rows(ROWS), value, TrainingSettings(epochs=1, batch_size=50, learning_rate=1e3, epsilon=1e4), seed=0)
+    torch.testing.assert_close(model.linear.bias - before, torch.full((1,), 0.1), rtol=1e-3, atol=0)
 
 
 def test_checkpoint_round_trip_and_damage(tmp_path):

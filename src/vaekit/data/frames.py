@@ -98,9 +98,11 @@ def is_number(series: nw.Series[Any]) -> bool:
         return series.dtype.is_numeric() or isinstance(series.dtype, nw.Boolean)
     kinds = {type(value).__name__ for value in series.drop_nulls().to_list()}
     if not (kinds <= {"int", "float"} or kinds in ({"bool"}, {"str"})):
+        remedy = "give it one type of numbers, text, categories or times"
+        if kinds <= {"date", "datetime"}:
+            remedy = "make times of them, as pandas.to_datetime does"
         raise DataTypeError(
-            f"Column {series.name!r} holds Python objects of type {' and '.join(sorted(kinds))}: give it one type "
-            "of numbers, text, categories or times."
+            f"Column {series.name!r} holds Python objects of type {' and '.join(sorted(kinds))}: {remedy}."
         )
     return kinds != {"str"}
 

@@ -23,7 +23,7 @@ from vaekit.estimators.bound import BoundEstimator
 from vaekit.estimators.imputer import VAEImputer
 from vaekit.estimators.inputs import read_table
 from vaekit.estimators.options import check_choice, check_draws
-from vaekit.evaluation.anomalies import anomaly_scores, reference_rows
+from vaekit.evaluation.anomalies import anomaly_scores, reference_likelihoods
 from vaekit.evaluation.imputation import DRAWS, cell_scores, conditionals, draws_given
 from vaekit.evaluation.likelihood import fit_independent, independent_features
 from vaekit.models import LatentVariableModel
@@ -212,7 +212,7 @@ class TabularVAE(BoundEstimator):
 
     def _finish(self, rows: Rows) -> None:
         self.independent_ = fit_independent(self.model_.likelihood, rows, most_rows=10_000)
-        self.reference_ = reference_rows(self.model_, self.independent_, rows)
+        self.reference_ = reference_likelihoods(self.model_, self.independent_, rows)
 
     def _tensors(self) -> dict[str, Tensor]:
         return super()._tensors() | ({} if self.reference_ is None else {"reference": self.reference_})
@@ -368,7 +368,7 @@ class TabularVAE(BoundEstimator):
         of columns.
 
         Args:
-            X: a table with the columns of the fit.
+            X: a table in memory with the columns of the fit.
             num_samples: K.
 
         Returns:
@@ -376,20 +376,20 @@ class TabularVAE(BoundEstimator):
             the model.
         """
         check_draws("num_samples", num_samples)
+        if as_lazy(X) is not None:
+            raise OptionError("cell_scores needs a table in memory: collect the LazyFrame, or some rows of it.")
         rows = self._read(X)
         frame, container = as_frame(X)
         scores = cell_scores(self.model_, rows, num_samples).double().numpy()
         return finish(score_table(frame, self.schema_, scores), container)
 
     def anomaly_scores(self, X: Any) -> np.ndarray:
-        r"""How odd each row is, given the rest of it and by its columns alone; 1 in the mean of rows like the others.
+        r"""How odd each row is, its cells together and alone; about 1 in the mean of training rows.
 
         .. math:: -\tfrac12 (\log p_{\text{together}} + \log p_{\text{alone}})
 
-        with p the share of training rows that are no less odd: together, where cells are rarely so unlikely given their
-        row; alone, where they are unlikely under independent columns. See `vaekit.evaluation.anomalies`.
-        `score_samples` adds up densities instead: with it columns of widely spread densities, and spikes, outweigh the
-        others.
+        with p the share of training rows that are at least as odd: together, in how rarely cells are so unlikely given
+        their row; alone, in how unlikely they are under independent columns. See `vaekit.evaluation.anomalies`.
 
         Args:
             X: a table with the columns of the fit.

@@ -84,7 +84,7 @@ class VAE(BoundEstimator, DensityEstimator):
             `free_bits`, and for "tc" and "factor" without the total correlation: for beta = 1 by the ELBO.
         validation_every: epochs from one look at the held-out rows to the next.
         patience: epochs without a better held-out score before training stops, or None.
-        precision: "float32", or "bfloat16" for the networks, which is faster on processors and GPUs that have it.
+        precision: "float32", or "bfloat16" for the networks, faster for large ones where a processor has it.
         compile: run the step through torch.compile.
         warm_start: go on from the weights of the last fit.
         device: "auto", "cpu", "cuda", ...

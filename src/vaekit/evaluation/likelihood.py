@@ -212,7 +212,7 @@ def fit_independent(
     start = own.bias.detach().clone()
     used = min(most_rows, len(rows), max(100, _FITTED_VALUES // own.bias.numel()))
     x = rows.take(torch.linspace(0, len(rows) - 1, used).long()).cpu()
-    optimizer = torch.optim.Adam(own.parameters(), lr=0.1)
+    optimizer = torch.optim.Adam(own.parameters(), lr=0.1, fused=True)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = 0.1 * cosine(step, steps)
         value = own().log_prob(x).mean() - 0.25 / len(x) * (own.bias - start).square().sum()

@@ -197,7 +197,8 @@ def _train(
     run = torch.compile(value) if settings.compile else value
     autocast = contextlib.nullcontext()
     if settings.precision == "bfloat16":
-        if device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        onednn = torch.backends.mkldnn.is_available()
+        if device.type == "cpu" and onednn and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
             warnings.warn(
                 "This processor has no bfloat16 arithmetic and imitates it, many times slower than float32: "
                 "precision='float32' suits it better.",
