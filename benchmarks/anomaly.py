@@ -15,8 +15,8 @@ by the seed, for all methods. `roc_auc` and `average_precision` are of the 40%.
   in the table, which are real numbers even where the training rows have none.
   Its record has the same measures of minus `score_samples`, `by_density`.
 
-A method's rank on a table is by its mean over the seeds, 1 the best; the mean rank is over the tables that all methods
-have been run on.
+A method's rank on a table is by its mean over the seeds that all methods have been run with, 1 the best; the mean rank
+is over the tables that have such a seed.
 """
 
 from __future__ import annotations
@@ -98,16 +98,17 @@ def measures(labels: np.ndarray, odd: np.ndarray) -> dict[str, float]:
 
 def summarise(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """By table the methods' means; by method its mean rank and mean over the tables."""
+    seen = [method for method in METHODS if any(run["method"] == method for run in runs)]
     tables: dict[str, Any] = {}
-    for run in runs:
-        tables.setdefault(run["table"], {})[run["method"]] = {}
-    for table, methods in tables.items():
-        for method in methods:
-            own = [run for run in runs if (run["table"], run["method"]) == (table, method)]
+    for table in dict.fromkeys(run["table"] for run in runs):
+        here = [run for run in runs if run["table"] == table]
+        seeds = set.intersection(*({run["seed"] for run in here if run["method"] == method} for method in seen))
+        for method in seen if seeds else ():
+            own = [run for run in here if run["method"] == method and run["seed"] in seeds]
             names = (*MEASURES, "fit_seconds", "score_seconds")
-            methods[method] = {"seeds": len(own)} | {name: mean_and_error(own, name) for name in names}
-    seen = [method for method in METHODS if any(method in methods for methods in tables.values())]
-    whole = [methods for methods in tables.values() if len(methods) == len(seen)]
+            of_method = {"seeds": len(own)} | {name: mean_and_error(own, name) for name in names}
+            tables.setdefault(table, {})[method] = of_method
+    whole = list(tables.values())
     overall = {method: dict[str, float]() for method in seen}
     for name in MEASURES if whole else ():
         means = np.array([[methods[method][name]["mean"] for method in seen] for methods in whole])
