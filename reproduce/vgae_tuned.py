@@ -2,7 +2,7 @@
 
     python reproduce/vgae_tuned.py            # an hour on one core, half of it Pubmed's
     python reproduce/vgae_tuned.py --quick    # seconds
-    python reproduce/vgae_tuned.py --data cora citeseer --first 10 --output reproduce/results/vgae_tuned_fresh.json
+    python reproduce/vgae_tuned.py --data cora --first 10 --output reproduce/results/vgae_tuned_fresh.json
 
 The protocol of `reproduce/vgae_table1.py`, with the same splits, but for the choice of the epoch: that with the best
 mean of AUC and AP on the validation edges. Which of the two presets stands for a graph is chosen by that score too, by
