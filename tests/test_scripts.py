@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = {"script", "command", "date", "quick", "options", "versions", "machine"}
@@ -46,6 +48,21 @@ def test_train_step(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
     nets = written(output)["nets"]
     assert set(nets) == {"784-500-20-500-784", "64-64-8-64-64"}
     assert nets["784-500-20-500-784"]["ours"].keys() >= {"ms_per_step_median", "ratio_to_floor", "ratio_to_plain"}
+
+
+def test_the_step_by_hand_trains_as_the_plain_one_does(load: Callable[[str], ModuleType]) -> None:
+    script = load("benchmarks/train_step.py")
+    torch.manual_seed(0)
+    rare = torch.linspace(0.05, 0.95, 12)
+    data = (torch.rand(1000, 12) < rare).to(torch.uint8)
+    first, last = {}, {}
+    for name in ("by_hand", "plain"):
+        run = getattr(script, name)(12, 16, 2, data)
+        first[name], *_, last[name] = (run() / 10 for _ in range(200))
+    entropy = float(-(rare * rare.log() + (1 - rare) * (1 - rare).log()).sum())  # of the columns, which are independent
+    for name in first:
+        assert first[name] == pytest.approx(12 * math.log(2), rel=0.1)
+        assert last[name] == pytest.approx(entropy, rel=0.03)
 
 
 def test_likelihood(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
@@ -241,6 +258,21 @@ def test_anomaly(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch:
     assert [run["method"] for run in content["runs"]] == ["forest", "local", "TabularVAE"]
     assert all(run["roc_auc"] > 0.8 for run in content["runs"])
     assert sum(row["roc_auc_mean_rank"] for row in content["summary"]["overall"].values()) == pytest.approx(6)
+
+
+def test_ranks_for_anomalies_are_of_the_seeds_that_all_methods_have(load: Callable[[str], ModuleType]) -> None:
+    def run(table: str, method: str, seed: int, value: float) -> dict[str, object]:
+        measures = {"roc_auc": value, "average_precision": 1 - value, "fit_seconds": 1.0, "score_seconds": 1.0}
+        return {"table": table, "method": method, "seed": seed} | measures
+
+    runs = [run("a", "forest", 0, 0.9), run("a", "TabularVAE", 0, 0.8), run("a", "forest", 1, 0.1)]
+    runs += [run("b", "forest", 0, 0.5), run("b", "TabularVAE", 0, 0.5), run("c", "forest", 0, 0.7)]
+    found = load("benchmarks/anomaly.py").summarise(runs)
+    assert found["tables"] == 2 and found["by_table"]["a"]["forest"]["seeds"] == 1
+    ours, forest = found["overall"]["TabularVAE"], found["overall"]["forest"]
+    assert (ours["roc_auc_mean_rank"], forest["roc_auc_mean_rank"]) == (1.75, 1.25)  # 2 and 1, then a tie
+    assert (ours["average_precision_mean_rank"], forest["average_precision_mean_rank"]) == (1.25, 1.75)
+    assert ours["roc_auc_mean"] == pytest.approx(0.65) and forest["roc_auc_mean"] == pytest.approx(0.7)
 
 
 def test_synthetic(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

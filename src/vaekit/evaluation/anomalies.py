@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,10 +50,10 @@ def cell_likelihoods(model: VAE, independent: IndependentFeatures, rows: Rows) -
         independent: independent columns, from `fit_independent`.
         rows: coded.
     """
-    columns = independent()
+    columns: Any = independent()
     for known in conditionals(model, rows, _SAMPLES):
         given, x = known.cells(known.x).cpu(), known.x.cpu()
-        alone = columns.cell_log_prob(x)  # type: ignore[attr-defined]
+        alone = columns.cell_log_prob(x)
         yield torch.stack([given, alone], 1).masked_fill(x.isnan().unsqueeze(1), math.nan)
 
 
