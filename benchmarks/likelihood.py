@@ -7,8 +7,10 @@ The net is 784-500-20-500-784, SiLU, Bernoulli; the points are binary and as lar
 untrained: they do not change the work.
 
 - ours: `vaekit.evaluation.likelihood.score_rows`, which gives ELBO, reconstruction and KL besides.
-- floor: the decoder's two matrix products for each sample alone, into buffers made before, with as many samples at a
-  time as is fastest here.
+- floor: the decoder's two matrix products for each sample alone, by PyTorch's own choice of library, into buffers made
+  before, with as many samples at a time as is fastest here.
+- lower floor: the same with the products of `vaekit.nn.linear`, which go through oneDNN where they are large and the
+  processor has AVX-512.
 - pythae: its `get_nll` on a few points, 500 samples, 100 at a time.
 
 All in one process, in turn, on a share of the points each time; ratios are medians over the rounds of the ratio within
@@ -24,6 +26,7 @@ from typing import Any
 import _pythae
 import torch
 from _common import compare, interleave, parser, record, show, write
+from _products import Product, linear_mm, mm
 
 from vaekit.data.rows import Rows
 from vaekit.evaluation.likelihood import score_rows
@@ -35,22 +38,22 @@ WIDTH, HIDDEN, LATENT = 784, 500, 20
 TARGET = 1.6
 
 
-def floor(points: int, samples: int, chunk: int) -> Callable[[], None]:
+def floor(points: int, samples: int, chunk: int, product: Product) -> Callable[[], None]:
     """The products of the decoder for `points` times `samples` codes, `chunk` at a time."""
     z, h, out = torch.randn(chunk, LATENT), torch.randn(chunk, HIDDEN), torch.empty(chunk, WIDTH)
     a, w1, w2 = torch.empty(chunk, HIDDEN), torch.randn(HIDDEN, LATENT), torch.randn(WIDTH, HIDDEN)
 
     def run() -> None:
         for _ in range(points * samples // chunk):
-            torch.mm(z, w1.t(), out=a)
-            torch.mm(h, w2.t(), out=out)
+            product(z, w1.t(), a)
+            product(h, w2.t(), out)
 
     return run
 
 
-def fastest_floor(points: int, samples: int) -> tuple[int, Callable[[], None]]:
+def fastest_floor(points: int, samples: int, product: Product) -> tuple[int, Callable[[], None]]:
     """The chunk size at which the floor is lowest."""
-    floors = {chunk: floor(points, samples, chunk) for chunk in (100, 250, 500, 1000, 2000)}
+    floors = {chunk: floor(points, samples, chunk, product) for chunk in (100, 250, 500, 1000, 2000)}
     seconds = interleave({str(chunk): run for chunk, run in floors.items()}, rounds=3, warm=1)
     chunk = min(floors, key=lambda chunk: min(seconds[str(chunk)]))
     return chunk, floors[chunk]
@@ -87,15 +90,16 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
     encoder, decoder = MLP(WIDTH, (HIDDEN,), 2 * LATENT), MLP(LATENT, (HIDDEN,), WIDTH)
     model = VAE(encoder, decoder, Bernoulli((WIDTH,)), LATENT).eval()
     rows, part = Rows(data), Rows(data[:share])
-    chunk, products = fastest_floor(share, args.samples)
-    works = {"ours": lambda: score_rows(model, part, args.samples), "floor": products}
+    chunk, products = fastest_floor(share, args.samples, mm)
+    _, lower = fastest_floor(share, args.samples, linear_mm)
+    works = {"ours": lambda: score_rows(model, part, args.samples), "floor": products, "lower floor": lower}
     few = 5
     if pythae is not None:
         works["pythae"] = peer(data, args.samples, few)
     seconds = interleave(works, rounds)
     if pythae is not None:
         seconds["pythae"] = [each * share / few for each in seconds["pythae"]]
-    table = compare(seconds, ("floor", "pythae"), per=share, unit="point")
+    table = compare(seconds, ("floor", "lower floor", "pythae"), per=share, unit="point")
     show(f"{args.samples} importance samples, {share} points a round, floor at {chunk} codes at a time", table)
     began = time.perf_counter()
     scores = score_rows(model, rows, args.samples)

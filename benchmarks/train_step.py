@@ -7,7 +7,10 @@ Two nets, 784-500-20-500-784 and 64-64-8-64-64, SiLU, Bernoulli, one sample, ana
 that lie in memory as bytes, Adam at 1e-3.
 
 - ours: epochs of `vaekit.training.train` as `VAE.fit` runs it, all that an epoch does included.
-- floor: the step's 11 matrix products alone, into buffers made before, and one step of fused Adam.
+- floor: the step's 11 matrix products alone, by PyTorch's own choice of library, into buffers made before, and one
+  step of fused Adam.
+- lower floor: the same with the products of `vaekit.nn.linear`, which go through oneDNN where they are large and the
+  processor has AVX-512.
 - by hand: the same step for this one model alone, its backward pass written out, into buffers made before where torch
   takes them: what PyTorch's operations allow without automatic differentiation.
 - plain: the loop as a good engineer writes it in PyTorch, with fused Adam.
@@ -27,6 +30,7 @@ import _pythae
 import torch
 import torch.nn.functional as F
 from _common import compare, interleave, parser, record, show, write
+from _products import Product, linear_mm, mm
 from torch import Tensor, nn
 
 from vaekit.data.rows import Rows
@@ -46,7 +50,7 @@ TARGETS = {  # (net, base): at most this ratio of ours to the base
 }
 
 
-def floor(width: int, hidden: int, latent: int, steps: int) -> Callable[[], None]:
+def floor(width: int, hidden: int, latent: int, steps: int, product: Product) -> Callable[[], None]:
     """The matrix products of forward and backward (no gradient with respect to x), and fused Adam."""
     shapes = [(hidden, width), (2 * latent, hidden), (hidden, latent), (width, hidden)]
     w1, w2, w3, w4 = weights = [nn.Parameter(torch.randn(shape) * 0.01) for shape in shapes]
@@ -62,17 +66,17 @@ def floor(width: int, hidden: int, latent: int, steps: int) -> Callable[[], None
     def run() -> None:
         for _ in range(steps):
             with torch.no_grad():
-                torch.mm(x, w1.t(), out=a)
-                torch.mm(h, w2.t(), out=q)
-                torch.mm(z, w3.t(), out=a)
-                torch.mm(h, w4.t(), out=out)
-                torch.mm(out, w4, out=d)
-                torch.mm(out.t(), h, out=g4)
-                torch.mm(d, w3, out=z)
-                torch.mm(d.t(), z, out=g3)
-                torch.mm(q, w2, out=d)
-                torch.mm(q.t(), h, out=g2)
-                torch.mm(d.t(), x, out=g1)
+                product(x, w1.t(), a)
+                product(h, w2.t(), q)
+                product(z, w3.t(), a)
+                product(h, w4.t(), out)
+                product(out, w4, d)
+                product(out.t(), h, g4)
+                product(d, w3, z)
+                product(d.t(), z, g3)
+                product(q, w2, d)
+                product(q.t(), h, g2)
+                product(d.t(), x, g1)
             optimizer.step()
 
     return run
@@ -162,7 +166,8 @@ def measure(net: tuple[int, int, int], steps: int, rounds: int, with_pythae: boo
     width, hidden, latent = net
     data = (torch.rand(steps * BATCH, width) < 0.2).to(torch.uint8)
     rivals: dict[str, Callable[[], object]] = {
-        "floor": floor(*net, steps),
+        "floor": floor(*net, steps, mm),
+        "lower floor": floor(*net, steps, linear_mm),
         "by hand": by_hand(*net, data),
         "plain": plain(*net, data),
     }
@@ -184,7 +189,7 @@ def measure(net: tuple[int, int, int], steps: int, rounds: int, with_pythae: boo
     settings = TrainingSettings(epochs=warm + rounds, batch_size=BATCH, learning_rate=RATE)
     value = lambda x, factor: elbo(model.terms(x), beta=factor)  # noqa: E731 (as the estimator hands it over)
     train(model, Rows(data), value, settings, seed=0, callbacks=[between])
-    return compare(seconds, ("floor", "by hand", "plain", "pythae"), per=steps)
+    return compare(seconds, ("floor", "lower floor", "by hand", "plain", "pythae"), per=steps)
 
 
 def main(argv: list[str] | None = None) -> dict[str, Any]:

@@ -60,6 +60,8 @@ class DiagonalNormal(Distribution):
         shape = self._extended_shape(torch.Size(sample_shape))
         if noise is None:
             noise = torch.randn(shape, dtype=self.mu.dtype, device=self.mu.device)
+        if noise.numel() == self.mu.numel():  # with no leading 1 the backward pass has nothing to sum
+            return torch.addcmul(self.mu, noise.view_as(self.mu), self.log_sigma.exp()).view(shape)
         return torch.addcmul(self.mu, noise, self.log_sigma.exp())
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -146,23 +148,8 @@ class _KLUnits(torch.autograd.Function):
         return grad * mu, grad * excess
 
 
-class _BernoulliLogProb(torch.autograd.Function):
-    """Sum over the last dimension of x l - softplus(l), with the gradient x - sigmoid(l) made in the same pass."""
-
-    @staticmethod
-    def forward(ctx: Any, logits: Tensor, value: Tensor) -> Tensor:
-        by_logits, by_value = ctx.needs_input_grad
-        ctx.save_for_backward(value - torch.sigmoid(logits) if by_logits else None, logits if by_value else None)
-        return torch.addcmul(F.softplus(logits), logits, value, value=-1).sum(-1).neg_()
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return tuple(None if each is None else each * grad.unsqueeze(-1) for each in ctx.saved_tensors)
-
-
 class FactorisedBernoulli(Distribution):
-    r"""Independent binary values, by logits, with one fused log-probability of the whole.
+    r"""Independent binary values, by logits.
 
     .. math:: \log p(x) = \sum_d x_d l_d - \log(1 + e^{l_d})
 
@@ -202,8 +189,8 @@ class FactorisedBernoulli(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-probability in nats, summed over the event; `value` may lack leading sample dimensions."""
         first = -len(self._event_shape)
-        logits, value = self.logits.flatten(first), value.flatten(first)
-        return _BernoulliLogProb.apply(logits, value)  # type: ignore[no-any-return]
+        logits, value = torch.broadcast_tensors(self.logits.flatten(first), value.flatten(first))
+        return F.binary_cross_entropy_with_logits(logits, value, reduction="none").sum(-1).neg()
 
 
 class DiscretisedLogistic(Distribution):

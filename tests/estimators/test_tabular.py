@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -22,6 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import vaekit
 from vaekit import TabularVAE
 from vaekit.errors import DataError, DataTypeError, OptionError
+from vaekit.estimators import VAEImputer
 from vaekit.randomness import isolated_rng
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
@@ -511,6 +513,13 @@ def test_an_imputer_names_its_columns(table):
     assert list(imputer.get_feature_names_out()) == list(columns_of(table))
     expected = TabularVAE(**SMALL).fit(table).impute(table, statistic="median", num_samples=10)
     assert same(imputer.transform(table), expected)
+
+
+def test_an_imputer_takes_a_frozen_model_as_it_is(table):
+    vae = TabularVAE(**SMALL).fit(table)
+    imputer = VAEImputer(FrozenEstimator(vae), num_samples=10).fit(table[:5])
+    assert imputer.estimator_.estimator is vae
+    assert same(imputer.transform(table), vae.impute(table, num_samples=10))
 
 
 # -- bad input ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ class VAEImputer(TransformerMixin, BaseEstimator):
     """Fills missing cells in a scikit-learn pipeline; see `TabularVAE.as_imputer`.
 
     Args:
-        estimator: a `TabularVAE`; it is not changed, `fit` fits a copy.
+        estimator: a `TabularVAE`; it is not changed, `fit` fits a copy. One that is fitted already is taken as it is
+            in a `sklearn.frozen.FrozenEstimator`.
         statistic, num_samples: of `TabularVAE.impute`.
 
     Attributes:
@@ -46,7 +47,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit a copy of the estimator to the table X."""
         copied: Any = clone(self.estimator)
-        self.estimator_ = copied.fit(X)
+        self.estimator_ = copied.fit(X, y)
         self.n_features_in_ = self.estimator_.n_features_in_
         return self
 

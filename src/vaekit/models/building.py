@@ -14,7 +14,7 @@ from vaekit.likelihoods import Autoregressive, CategoricalCodes, Likelihood
 from vaekit.models.base import LatentVariableModel
 from vaekit.models.hierarchical import HierarchicalVAE
 from vaekit.models.vae import VAE
-from vaekit.nn import MLP, ConvDecoder, ConvEncoder, OneHot, Standardise
+from vaekit.nn import MLP, ConvDecoder, ConvEncoder, Linear, OneHot, Standardise
 from vaekit.nn.conv import as_maps
 from vaekit.priors import FlowPrior, GaussianMixture, Prior, StandardNormal, VampPrior
 from vaekit.schema import ColumnStats
@@ -161,7 +161,7 @@ class Headed(nn.Module):
     def __init__(self, body: nn.Module, features: int, out_features: int) -> None:
         super().__init__()
         self.body = body
-        self.head = nn.Linear(features, out_features)
+        self.head = Linear(features, out_features)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, ...) to (B, out_features)."""

@@ -15,7 +15,7 @@ from vaekit.likelihoods import Likelihood
 from vaekit.models.base import LatentVariableModel, Noise, Terms
 from vaekit.models.building import Architecture, build_decoder, build_encoder, check_images, input_scaling
 from vaekit.models.vae import LOG_SIGMA_RANGE, single
-from vaekit.nn import ACTIVATIONS, MLP, Standardise
+from vaekit.nn import ACTIVATIONS, MLP, Linear, Standardise
 from vaekit.nn.conv import as_maps
 from vaekit.priors import Prior, StandardNormal
 from vaekit.schema import ColumnStats
@@ -179,7 +179,7 @@ class JointConvEncoder(nn.Module):
     def __init__(self, body: nn.Module, features: int, size: tuple[int, ...]) -> None:
         super().__init__()
         self.body = body
-        self.map = nn.Linear(features, math.prod(size))
+        self.map = Linear(features, math.prod(size))
         self.size = size
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:

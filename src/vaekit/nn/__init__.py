@@ -2,6 +2,7 @@
 
 from vaekit.nn.conv import ConvDecoder, ConvEncoder
 from vaekit.nn.graph import GCN, Adjacency, Features, GraphConvolution
+from vaekit.nn.linear import Linear
 from vaekit.nn.masked import MaskedNetwork
 from vaekit.nn.mlp import ACTIVATIONS, MLP
 from vaekit.nn.scaling import Divide, OneHot, Standardise
@@ -17,6 +18,7 @@ __all__ = [
     "Divide",
     "Features",
     "GraphConvolution",
+    "Linear",
     "MaskedNetwork",
     "OneHot",
     "Standardise",

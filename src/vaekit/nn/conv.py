@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vaekit.nn.linear import Linear
 from vaekit.nn.mlp import ACTIVATIONS
 
 
@@ -118,7 +119,7 @@ class ConvEncoder(nn.Module):
         self.levels = nn.Sequential(*(Down(*pair, blocks, activation) for pair in widths))
         height, width = level_sizes(*self.shape[1:], len(channels))[-1]
         self.activation = ACTIVATIONS[activation]
-        self.output = nn.Linear(channels[-1] * height * width, out_features)
+        self.output = Linear(channels[-1] * height * width, out_features)
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -154,7 +155,7 @@ class ConvDecoder(nn.Module):
         super().__init__()
         sizes = [shape[1:], *level_sizes(*shape[1:], len(channels))]
         self.smallest = (channels[-1], *sizes[-1])
-        self.input = nn.Linear(in_features, math.prod(self.smallest))
+        self.input = Linear(in_features, math.prod(self.smallest))
         parts: list[nn.Module] = []
         for level in reversed(range(len(channels))):
             parts += [ResidualBlock(channels[level], activation) for _ in range(blocks)]

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vaekit.nn.linear import Linear
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "elu": F.elu,
     "gelu": F.gelu,
@@ -37,11 +39,11 @@ class MLP(nn.Module):
     def __init__(self, in_features: int, hidden: Sequence[int], out_features: int, activation: str = "silu") -> None:
         super().__init__()
         widths = [in_features, *hidden, out_features]
-        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
+        self.layers = nn.ModuleList(Linear(*pair) for pair in itertools.pairwise(widths))
         self.activation = ACTIVATIONS[activation]
 
     @property
-    def output(self) -> nn.Linear:
+    def output(self) -> Linear:
         """The last linear map."""
         return self.layers[-1]  # type: ignore[return-value]
 

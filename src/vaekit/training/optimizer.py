@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,28 +34,25 @@ class FusedAdam:
         self.parameters: list[Tensor] = [p for p in parameters if p.requires_grad]
         self.means = [torch.zeros_like(p) for p in self.parameters]
         self.squares = [torch.zeros_like(p) for p in self.parameters]
+        self._kinds = [(p.device, p.dtype) for p in self.parameters]
         self.counts = [0] * len(self.parameters)  # steps that each has seen
-        kernels = torch.ops.aten
-        self._update = kernels._fused_adamw_.default if decoupled else kernels._fused_adam_.default
+        self._update: Any = torch._fused_adamw_ if decoupled else torch._fused_adam_  # pyright: ignore[reportPrivateImportUsage]
         self._epsilon, self._weight_decay, self._betas = epsilon, weight_decay, betas
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """Update every parameter that has a gradient, and drop the gradients."""
-        groups: dict[tuple[torch.device, torch.dtype, int], list[int]] = {}
+        groups: dict[tuple[Any, int], list[tuple[Tensor, Tensor, Tensor, Tensor]]] = {}
         for i, parameter in enumerate(self.parameters):
-            if parameter.grad is not None:  # an own network has parameters that this loss does not reach
-                self.counts[i] += 1
-                groups.setdefault((parameter.device, parameter.dtype, self.counts[i]), []).append(i)
-        for (device, _, count), group in groups.items():  # one, as a rule
-            parameters = [self.parameters[i] for i in group]
+            if (gradient := parameter.grad) is not None:  # an own network has parameters that this loss does not reach
+                self.counts[i] = count = self.counts[i] + 1
+                row = (parameter, gradient, self.means[i], self.squares[i])
+                groups.setdefault((self._kinds[i], count), []).append(row)
+        for ((device, _), count), rows in groups.items():  # one, as a rule
             self._update(
-                parameters,
-                [parameter.grad for parameter in parameters],
-                [self.means[i] for i in group],
-                [self.squares[i] for i in group],
+                *(list(column) for column in zip(*rows, strict=True)),
                 [],
-                [torch.full((), float(count), device=device)] * len(group),
+                [torch.full((), float(count), device=device)] * len(rows),
                 amsgrad=False,
                 maximize=False,
                 beta1=self._betas[0],
@@ -63,7 +61,7 @@ class FusedAdam:
                 eps=self._epsilon,
                 weight_decay=self._weight_decay,
             )
-            for parameter in parameters:
+            for parameter, *_ in rows:
                 parameter.grad = None
 
     def state_dict(self) -> dict[str, Tensor]:
