@@ -16,6 +16,7 @@ from vaekit.data.rows import Rows
 from vaekit.distributions import DiagonalNormal
 from vaekit.evaluation.likelihood import (
     active_units,
+    at_once,
     bits_per_dim,
     fit_independent,
     independent_features,
@@ -83,6 +84,18 @@ def test_streamed_chunks_equal_the_naive_sum():
     np.testing.assert_allclose(scores.kl_units, t.kl, atol=1e-6)
     np.testing.assert_allclose(scores.means, t.posterior.mean, atol=1e-6)
     assert scores.samples == 130
+
+
+def test_fewer_rows_at_a_time_where_a_layer_is_wide():
+    """The widest output counts, whichever layer gives it; the hooks that look are gone afterwards."""
+    rows = Rows(torch.zeros(5, 1, 8, 8))
+    narrow = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    wide = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.AvgPool2d(8), nn.Flatten(), nn.Linear(16, 2))
+    codes = {net: at_once(net, net, rows) for net in (narrow, wide)}
+    assert codes == {narrow: 2**20 // 64, wide: 2**20 // (16 * 64)}
+    huge = nn.Linear(8, 2**21, bias=False)
+    assert at_once(huge, huge, rows) == 1
+    assert not any(layer._forward_hooks for net in codes for layer in net.modules())
 
 
 def test_the_seed_decides():

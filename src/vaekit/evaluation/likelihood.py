@@ -15,6 +15,7 @@ do not grow with K.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +32,9 @@ from vaekit.randomness import RowNoise, isolated_rng
 from vaekit.schema import ColumnStats
 from vaekit.training.schedules import cosine
 
-_SAMPLES = 50  # importance samples decoded at a time
-_VALUES = 2**20  # decoded values at a time
+_SAMPLES = 50  # importance samples decoded at a time, at most
+_VALUES = {"cpu": 2**20}  # values that the widest layer gives at a time: what a processor's cache holds
+_ELSEWHERE = 2**25  # the same where there is memory of its own
 _FITTED_VALUES = 2**22  # raw parameters times rows in a step of `fit_independent`
 
 
@@ -70,15 +72,16 @@ def score_rows(
         rows: binary or in the likelihood's units; grey-scale rows must have been `fixed`.
         num_samples: K.
         seed: of the noise.
-        batch_size: rows at a time; by default as many as keep the decoded values in the cache. Does not change values.
+        batch_size: rows at a time; by default as many as keep what layers give in the cache. Does not change values.
     """
     device = next(model.parameters()).device
     latent = model.latent_dim
     noise = RowNoise(num_samples * latent, seed)
-    size = int(np.prod(rows.shape))
-    batch = batch_size or max(1, min(1024, _VALUES // (size * min(num_samples, _SAMPLES))))
     collected: list[tuple[Tensor, ...]] = []
     with isolated_rng():
+        codes = at_once(model, lambda row: model.terms(row).log_px, rows)
+        samples = min(num_samples, _SAMPLES, codes)
+        batch = batch_size or min(1024, codes // samples)
         for part in rows.chunks(batch):
             x = rows.take(part).to(device)
             keys = rows.keys(part).to(device)
@@ -86,8 +89,8 @@ def score_rows(
             total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=device)  # log of the sum of w_k
             log_px, log_ratio = torch.zeros_like(total), torch.zeros_like(total)
             kl_units = None
-            for start in range(0, num_samples, _SAMPLES):
-                count = min(_SAMPLES, num_samples - start)
+            for start in range(0, num_samples, samples):
+                count = min(samples, num_samples - start)
                 eps = noise(keys, start * latent, count * latent).view(len(x), count, latent).transpose(0, 1)
                 terms = model.terms(x, count, noise=lambda *_, eps=eps: eps, posterior=posterior)
                 ratio = (terms.log_pz - terms.log_qz).double()
@@ -118,9 +121,35 @@ def score_density(model: PixelCNN, rows: Rows) -> np.ndarray:
         rows: binary or in the likelihood's units; grey-scale rows must have been `fixed`.
     """
     device = next(model.parameters()).device
-    batch = max(1, min(512, 2 * _VALUES // math.prod(rows.shape)))
+    batch = min(512, at_once(model, model.log_prob, rows))
     parts = [model.log_prob(rows.take(part).to(device)).double().cpu() for part in rows.chunks(batch)]
     return torch.cat(parts).numpy()
+
+
+def at_once(model: nn.Module, score: Callable[[Any], object], rows: Rows) -> int:
+    """Rows, or codes, whose values at the widest layer fit into a processor's cache, or a GPU's memory, together.
+
+    At least 1. Layers of images are wider than the images; beyond the cache a score takes several times as long.
+
+    Args:
+        model: its layers are looked at.
+        score: runs the model on a batch of one row, with one code.
+        rows: the first is looked at.
+    """
+    widest, device = 1, next(model.parameters()).device
+
+    def look(layer: nn.Module, inputs: Any, output: Any) -> None:
+        nonlocal widest
+        if isinstance(output, Tensor):
+            widest = max(widest, output.numel())
+
+    hooks = [layer.register_forward_hook(look) for layer in model.modules()]
+    try:
+        score(rows.take(rows.chunks(1)[0]).to(device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return max(1, _VALUES.get(device.type, _ELSEWHERE) // widest)
 
 
 def mean_and_se(values: np.ndarray) -> tuple[float, float | None]:
