@@ -7,9 +7,10 @@
     python reproduce/equal_compute.py --quick            # all of it on the digits: shows that the script works
 
 Each method is one `vaekit fit mnist` with the settings below, in a RUN of its own under --runs, which can be killed and
-resumed. An hour of two cores buys it as many epochs as --speed says: the median of interleaved rounds, A B C ... A B C
-..., on two threads with nothing else running. So it does not matter what else the machine does while a method trains,
-and a minute in the figure is a minute of that quiet machine. The cosine schedule ends with the budget.
+resumed; what lies in reproduce/runs is trained and only scored. An hour of two cores buys it as many epochs as --speed
+says: the median of interleaved rounds, A B C ... A B C ..., on two threads with nothing else running. So it does not
+matter what else the machine does while a method trains, and a minute in the figure is a minute of that quiet machine.
+The cosine schedule ends with the budget.
 All methods: Adam, batches of 128, gradients clipped, weights averaged, networks in bfloat16 where the processor has it
 (scores in float32), 1,000 training images held out. The curve is log p(x) of these 1,000: exact for the PixelCNN, by
 100 importance samples else. They also choose the epoch, and name the best VAE. Then, once: 500 samples on the 10,000
@@ -26,6 +27,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -95,6 +97,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 LOOKS = 15  # at the held-out images
+SLICE = 200  # images scored between two writings of the record
 WARM_UP = 0.05  # share of the epochs in which the KL's weight rises
 
 
@@ -174,12 +177,15 @@ def slug(name: str) -> str:
 def train(name: str, args: argparse.Namespace, epochs: int | None = None) -> None:
     """Fit one method, or go on with it."""
     model, settings = settings_of(name, args)
-    epochs = epochs or speed_of(name, args)["epochs"]
+    epochs, out = epochs or speed_of(name, args)["epochs"], args.runs / slug(name)
+    if (out / "model.safetensors").exists():
+        print(f"{name}: is trained", flush=True)
+        return
     settings |= {"validation_every": max(1, epochs // LOOKS)}
     if model == "vae":
         settings |= {"kl_warmup": max(1, round(WARM_UP * epochs))} | ({"validation_samples": 2} if args.quick else {})
     print(f"{name}: {epochs} epochs", flush=True)
-    arguments = ["fit", data(args), "-o", str(args.runs / slug(name)), "--resume", "--seed", "0", "--model", model]
+    arguments = ["fit", data(args), "-o", str(out), "--resume", "--seed", "0", "--model", model]
     arguments += ["--epochs", str(epochs), "--checkpoint-every", "60"]
     for key, value in settings.items():
         arguments += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
@@ -198,7 +204,7 @@ def curve(folder: Path, seconds_per_epoch: float) -> list[dict[str, float]]:
 
 
 def score(name: str, args: argparse.Namespace) -> None:
-    """Scores of one method, each written as soon as it is there."""
+    """Scores of one method, written a slice of the images at a time: it goes on where it was stopped."""
     path, speed = part(args, name), speed_of(name, args)
     result: dict[str, Any] = json.loads(path.read_text())["result"] if path.exists() else {}
     points = curve(args.runs / slug(name), speed["seconds_per_epoch"])
@@ -210,22 +216,28 @@ def score(name: str, args: argparse.Namespace) -> None:
     many, most = (2, 3) if args.quick else (500, 5000)
 
     def done(key: str, rows: Any, **options: Any) -> None:
-        if key not in result:
-            result[key], result[f"{key}_se"] = mean_and_se(estimator.score_samples(rows, **options).astype(float))
+        if key in result:
+            return
+        values = result.setdefault(f"{key}_so_far", [])
+        while len(values) < len(rows):
+            some = rows[len(values) : len(values) + SLICE]
+            values += estimator.score_samples(some, **options).astype(float).round(4).tolist()
             write(path, record(__file__, args, result=result))
-            print(f"{name}: {key} {result[key]:.2f} ({result[key + '_se']:.2f})", flush=True)
+        result[key], result[f"{key}_se"] = mean_and_se(np.array(result.pop(f"{key}_so_far")))
+        write(path, record(__file__, args, result=result))
+        print(f"{name}: {key} {result[key]:.2f} ({result[f'{key}_se']:.2f})", flush=True)
 
     if isinstance(estimator, vaekit.PixelCNN):
         done("test", X)
         done("test_1000", few)
         return
+    done("test", X, num_samples=many)
     done("test_1000", few, num_samples=most)
     if "ais" not in result:
         how = Annealing(chains=2, temperatures=5 if args.quick else 50, leapfrog=3)
         result |= estimator.anneal(few, how, simulated=10 if args.quick else 200)
         write(path, record(__file__, args, result=result))
         print(f"{name}: ais {result['ais']:.2f}, gap {result['bdmc_gap']:.3f}", flush=True)
-    done("test", X, num_samples=many)
 
 
 def gather(args: argparse.Namespace) -> None:
@@ -272,7 +284,7 @@ def draw(results: list[dict[str, Any]], path: Path) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     options = parser(__doc__, __file__)
-    options.add_argument("--runs", type=Path, default=Path("equal-compute-runs"), help="folder of the RUNs")
+    options.add_argument("--runs", type=Path, default=Path(__file__).parent / "runs", help="folder of the RUNs")
     steps = ("speed", "choose", "train", "score")
     for step in steps:
         options.add_argument(f"--{step}", action="store_true", help="only this part")

@@ -59,6 +59,15 @@ def test_normal_samples_are_mean_plus_scaled_noise(normal):
     assert not normal.sample((2,)).requires_grad
 
 
+@pytest.mark.parametrize("lead", [(), (1,), (2,), (3, 1)])
+def test_one_sample_and_many_have_the_shape_that_is_asked_for(lead):
+    mu, log_sigma = torch.randn(5, 2), torch.randn(5, 2)
+    noise = torch.randn(*lead, 5, 2)
+    z = DiagonalNormal(mu, log_sigma).rsample(lead, noise=noise)
+    torch.testing.assert_close(z, mu + log_sigma.exp() * noise)
+    assert z.shape == (*lead, 5, 2)
+
+
 def test_normal_gradients():
     mu, log_sigma = (torch.randn(2, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
     noise = torch.randn(4, 2, 3, dtype=torch.float64)
@@ -86,6 +95,14 @@ def test_bernoulli_gradients_by_logits_and_by_value(lead):
     assert torch.autograd.gradcheck(lambda a, x: FactorisedBernoulli(a, 1).log_prob(x), (logits, value))
     fixed = logits.detach()
     assert torch.autograd.gradcheck(lambda x: FactorisedBernoulli(fixed, 1).log_prob(x), (value,))
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float32, torch.float64])
+def test_bernoulli_takes_values_of_any_type_and_keeps_that_of_its_logits(dtype):
+    logits = torch.linspace(-3, 3, 12, dtype=torch.float64).view(3, 4)
+    x = torch.arange(4).remainder(2).to(dtype)
+    p = FactorisedBernoulli(logits, 1)
+    assert torch.equal(p.log_prob(x), p.log_prob(x.double())) and p.log_prob(x).dtype == torch.float64
 
 
 def test_bernoulli_at_saturated_logits():

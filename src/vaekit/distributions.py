@@ -60,8 +60,8 @@ class DiagonalNormal(Distribution):
         shape = self._extended_shape(torch.Size(sample_shape))
         if noise is None:
             noise = torch.randn(shape, dtype=self.mu.dtype, device=self.mu.device)
-        if noise.numel() == self.mu.numel():  # with no leading 1 the backward pass has nothing to sum
-            return torch.addcmul(self.mu, noise.view_as(self.mu), self.log_sigma.exp()).view(shape)
+        if noise.shape == (1, *self.mu.shape):  # without the leading 1 the backward pass has nothing to sum
+            return torch.addcmul(self.mu, noise[0], self.log_sigma.exp()).unsqueeze(0)
         return torch.addcmul(self.mu, noise, self.log_sigma.exp())
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -189,7 +189,8 @@ class FactorisedBernoulli(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-probability in nats, summed over the event; `value` may lack leading sample dimensions."""
         first = -len(self._event_shape)
-        logits, value = torch.broadcast_tensors(self.logits.flatten(first), value.flatten(first))
+        value = value.flatten(first).to(self.logits.dtype)
+        logits, value = torch.broadcast_tensors(self.logits.flatten(first), value)
         return F.binary_cross_entropy_with_logits(logits, value, reduction="none").sum(-1).neg()
 
 

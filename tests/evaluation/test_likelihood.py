@@ -14,10 +14,11 @@ from torch import nn
 
 from vaekit.data.rows import Rows
 from vaekit.distributions import DiagonalNormal
+from vaekit.evaluation import likelihood as module
 from vaekit.evaluation.likelihood import (
     active_units,
-    at_once,
     bits_per_dim,
+    codes_that_fit,
     fit_independent,
     independent_features,
     mean_and_se,
@@ -86,16 +87,21 @@ def test_streamed_chunks_equal_the_naive_sum():
     assert scores.samples == 130
 
 
-def test_fewer_rows_at_a_time_where_a_layer_is_wide():
-    """The widest output counts, whichever layer gives it; the hooks that look are gone afterwards."""
-    rows = Rows(torch.zeros(5, 1, 8, 8))
-    narrow = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
-    wide = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.AvgPool2d(8), nn.Flatten(), nn.Linear(16, 2))
-    codes = {net: at_once(net, net, rows) for net in (narrow, wide)}
-    assert codes == {narrow: 2**20 // 64, wide: 2**20 // (16 * 64)}
-    huge = nn.Linear(8, 2**21, bias=False)
-    assert at_once(huge, huge, rows) == 1
-    assert not any(layer._forward_hooks for net in codes for layer in net.modules())
+def test_fewer_codes_at_a_time_where_there_are_many_channels():
+    plain = nn.Linear(64, 2)
+    images = nn.Sequential(nn.Conv2d(3, 16, 3), nn.Conv2d(16, 8, 3))
+    assert codes_that_fit(plain, (3, 8, 8)) == module._VALUES // 192
+    assert codes_that_fit(images, (3, 8, 8)) == module._MAPS // (16 * 64)
+    assert codes_that_fit(images, (3, 2000, 2000)) == 1
+
+
+def test_how_many_go_at_a_time_does_not_change_values(monkeypatch):
+    exact = c.LinearGaussian()
+    whole = score_rows(exact.model, Rows(exact.x), 30)
+    monkeypatch.setattr(module, "_VALUES", 7 * exact.x.shape[1])
+    few = score_rows(exact.model, Rows(exact.x), 30)
+    for name in ("log_likelihood", "elbo", "kl"):
+        np.testing.assert_allclose(getattr(few, name), getattr(whole, name), rtol=1e-5, atol=1e-5)
 
 
 def test_the_seed_decides():

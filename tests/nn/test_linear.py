@@ -43,6 +43,52 @@ def test_value_and_gradients_equal_those_in_float64(library, bias):
         torch.testing.assert_close(mine.double(), right, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["strided", "column", "expanded"])
+def test_a_bias_may_lie_anyhow(library, kind):
+    x, weight, _ = (t.detach() for t in inputs())
+    bias = {
+        "strided": torch.arange(2.0 * OUT)[::2],
+        "column": torch.arange(4.0 * OUT).view(OUT, 4)[:, 1],
+        "expanded": torch.full((1,), 2.0).expand(OUT),
+    }[kind]
+    expected = F.linear(x.double(), weight.double(), bias.double())
+    torch.testing.assert_close(module.linear(x, weight, bias).double(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_faults_are_told_as_pytorch_tells_them(library):
+    x, weight, bias = inputs()
+    for parts in ((x[:, 1:], weight, bias), (x, weight, bias[1:])):
+        with pytest.raises(RuntimeError) as error:
+            F.linear(*parts)
+        with pytest.raises(RuntimeError) as ours:
+            module.linear(*parts)
+        assert str(ours.value) == str(error.value)
+
+
+def test_a_frozen_layer_keeps_nothing_that_its_gradient_does_not_need(library):
+    """The input may be written over where the weight is frozen, the weight where the input needs no gradient."""
+    x, weight, bias = inputs()
+    h = x * 1
+    out = module.linear(h, weight.detach(), bias.detach())
+    h.zero_()
+    out.sum().backward()
+    torch.testing.assert_close(x.grad, weight.detach().sum(0).expand(ROWS, -1))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace.*:DeprecationWarning")
+def test_transforms_traces_and_exports_work(library):
+    layer = Linear(IN, OUT)
+    x = inputs()[0].detach()
+    expected = F.linear(x, layer.weight, layer.bias)
+    torch.testing.assert_close(torch.func.vmap(lambda row: layer(row[None])[0])(x), expected)
+    jacobian = torch.func.jacrev(layer)(x[:2])
+    torch.testing.assert_close(jacobian[0, :, 0], layer.weight)
+    torch.testing.assert_close(torch.jit.trace(layer, x)(x), expected)
+    rows = torch.export.Dim("rows", min=2, max=1000)
+    program = torch.export.export(layer, (x,), dynamic_shapes=({0: rows},)).module()
+    torch.testing.assert_close(program(x[:3]), expected[:3])
+
+
 def test_second_derivatives_equal_those_in_float64(library):
     def twice(x, weight, bias, linear):
         out = linear(x, weight, bias).pow(3).sum()
@@ -75,6 +121,9 @@ def test_only_large_products_of_float32_matrices_go_through_onednn(monkeypatch):
     module.linear(x[1:], weight, bias)  # smaller
     module.linear(x.double(), weight.double(), bias.double())
     module.linear(x.expand(2, -1, -1), weight, bias)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.backends.mkldnn, "enabled", False)
+        module.linear(x, weight, bias)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert module.linear(x, weight, bias).dtype == torch.bfloat16
     assert len(seen) == 1

@@ -19,7 +19,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         statistic, num_samples: of `TabularVAE.impute`.
 
     Attributes:
-        estimator_: the fitted copy.
+        estimator_: the fitted copy, or the frozen estimator.
 
     >>> import numpy as np
     >>> from vaekit import TabularVAE

@@ -25,7 +25,7 @@ from torch.distributions import Distribution
 from vaekit.data.rows import Rows
 from vaekit.errors import Faults
 from vaekit.evaluation.hamiltonian import frozen, hamiltonian_step
-from vaekit.evaluation.likelihood import at_once, mean_and_se, score_rows
+from vaekit.evaluation.likelihood import codes_that_fit, mean_and_se, score_rows
 from vaekit.models.base import LatentVariableModel
 from vaekit.priors import StandardNormal
 from vaekit.randomness import RowNoise, isolated_rng, row_keys
@@ -107,7 +107,7 @@ def annealed_scores(
     device = next(model.parameters()).device
     scores = []
     with isolated_rng(), frozen(model):
-        for part in rows.chunks(batch_size or _batch(model, how, rows)):
+        for part in rows.chunks(batch_size or _batch(model, how, rows.shape)):
             problem = _Problem(model, rows.take(part).to(device), rows.keys(part).to(device), how)
             scores.append(_mean_weight(problem.forward(problem.tune())).cpu())
     return torch.cat(scores).double().numpy()
@@ -133,7 +133,7 @@ def bidirectional_scores(
             z = model.prior(model.posterior).sample((n,)).to(device)
             parts = [model.decode(part).sample() for part in z.split(256)]
         x = torch.cat(parts)
-        size = batch_size or _batch(model, how, Rows(x))
+        size = batch_size or _batch(model, how, tuple(x.shape[1:]))
         for start in range(0, n, size):
             some = slice(start, start + size)
             problem = _Problem(model, x[some], row_keys(x[some].cpu()).to(device), how)
@@ -168,9 +168,9 @@ def summarise_annealing(
     return summary
 
 
-def _batch(model: LatentVariableModel, how: Annealing, rows: Rows) -> int:
+def _batch(model: LatentVariableModel, how: Annealing, shape: tuple[int, ...]) -> int:
     """Rows whose chains are moved together."""
-    return max(1, min(512, at_once(model, lambda row: model.terms(row).log_px, rows) // how.chains))
+    return max(1, min(512, 2 * codes_that_fit(model, shape) // how.chains))
 
 
 def _mean_weight(log_weights: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ do not grow with K.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +33,8 @@ from vaekit.schema import ColumnStats
 from vaekit.training.schedules import cosine
 
 _SAMPLES = 50  # importance samples decoded at a time, at most
-_VALUES = {"cpu": 2**20}  # values that the widest layer gives at a time: what a processor's cache holds
-_ELSEWHERE = 2**25  # the same where there is memory of its own
+_VALUES = 2**20  # decoded values at a time
+_MAPS = 2**22  # values of maps of images at a time on a CPU: what its cache holds, as most maps are smaller than images
 _FITTED_VALUES = 2**22  # raw parameters times rows in a step of `fit_independent`
 
 
@@ -72,14 +72,14 @@ def score_rows(
         rows: binary or in the likelihood's units; grey-scale rows must have been `fixed`.
         num_samples: K.
         seed: of the noise.
-        batch_size: rows at a time; by default as many as keep what layers give in the cache. Does not change values.
+        batch_size: rows at a time; by default `codes_that_fit`. Does not change values.
     """
     device = next(model.parameters()).device
     latent = model.latent_dim
     noise = RowNoise(num_samples * latent, seed)
     collected: list[tuple[Tensor, ...]] = []
     with isolated_rng():
-        codes = at_once(model, lambda row: model.terms(row).log_px, rows)
+        codes = codes_that_fit(model, rows.shape)
         samples = min(num_samples, _SAMPLES, codes)
         batch = batch_size or min(1024, codes // samples)
         for part in rows.chunks(batch):
@@ -121,35 +121,25 @@ def score_density(model: PixelCNN, rows: Rows) -> np.ndarray:
         rows: binary or in the likelihood's units; grey-scale rows must have been `fixed`.
     """
     device = next(model.parameters()).device
-    batch = min(512, at_once(model, model.log_prob, rows))
+    batch = min(512, codes_that_fit(model, rows.shape))
     parts = [model.log_prob(rows.take(part).to(device)).double().cpu() for part in rows.chunks(batch)]
     return torch.cat(parts).numpy()
 
 
-def at_once(model: nn.Module, score: Callable[[Any], object], rows: Rows) -> int:
-    """Rows, or codes, whose values at the widest layer fit into a processor's cache, or a GPU's memory, together.
+def codes_that_fit(model: nn.Module, shape: Sequence[int]) -> int:
+    r"""Codes that are decoded at a time, at least 1, so that a processor's cache holds the values.
 
-    At least 1. Layers of images are wider than the images; beyond the cache a score takes several times as long.
+    What convolutions give is wider than the image; where it goes through memory a score takes several times as long.
 
     Args:
-        model: its layers are looked at.
-        score: runs the model on a batch of one row, with one code.
-        rows: the first is looked at.
+        model: the most channels of its convolutions count.
+        shape: of a row.
     """
-    widest, device = 1, next(model.parameters()).device
-
-    def look(layer: nn.Module, inputs: Any, output: Any) -> None:
-        nonlocal widest
-        if isinstance(output, Tensor):
-            widest = max(widest, output.numel())
-
-    hooks = [layer.register_forward_hook(look) for layer in model.modules()]
-    try:
-        score(rows.take(rows.chunks(1)[0]).to(device))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return max(1, _VALUES.get(device.type, _ELSEWHERE) // widest)
+    decoded = _VALUES // max(1, math.prod(shape))
+    channels = max((m.out_channels for m in model.modules() if isinstance(m, nn.Conv2d)), default=0)
+    if channels and next(model.parameters()).device.type == "cpu":
+        decoded = min(decoded, _MAPS // (channels * math.prod(shape[-2:])))
+    return max(1, decoded)
 
 
 def mean_and_se(values: np.ndarray) -> tuple[float, float | None]:

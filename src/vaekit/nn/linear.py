@@ -8,13 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# PyTorch hands float32 products to MKL, which keeps off AVX-512 on processors of another make; oneDNN takes it.
+# PyTorch hands float32 products to MKL, which does not take AVX-512 on AMD's processors; oneDNN does, and takes half
+# the time. On Intel's both take it, and which is faster is not measured.
 _WIDE = (
     torch.backends.mkldnn.is_available()
     and torch.backends.cpu.get_cpu_capability() == "AVX512"
     and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 )
-_LARGE = 8_000_000  # multiplications from which the call of oneDNN pays, forward and backward, on one thread or two
+_LARGE = 8_000_000  # multiplications from which the call of oneDNN pays, forward and backward
 
 
 class _OneDNNLinear(torch.autograd.Function):
@@ -22,11 +23,14 @@ class _OneDNNLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        bias = None if bias is None else bias.contiguous()  # its strides are not looked at
         return torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, "none", [], "")
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[:2])
+        x, weight, _ = inputs
+        to_x, to_weight, _ = ctx.needs_input_grad
+        ctx.save_for_backward(x if to_weight else None, weight if to_x else None)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -52,12 +56,24 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> linear(torch.ones(1, 3), torch.eye(3), torch.tensor([0.0, 1.0, 2.0]))
     tensor([[1., 2., 3.]])
     """
-    if not _WIDE or x.numel() * weight.shape[0] < _LARGE:
-        return F.linear(x, weight, bias)
-    suits = x.ndim == 2 and x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
-    if not suits or torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling():
+    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    if not _WIDE or recorded or x.numel() * weight.shape[0] < _LARGE or not _suits(x, weight, bias):
         return F.linear(x, weight, bias)
     return _OneDNNLinear.apply(x, weight, bias)  # type: ignore[no-any-return]
+
+
+def _suits(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether oneDNN's operator, which checks little, takes these tensors, and nothing but a backward pass follows."""
+    tensors = (x, weight) if bias is None else (x, weight, bias)
+    return (
+        x.ndim == weight.ndim == 2
+        and x.shape[1] == weight.shape[1]
+        and (bias is None or bias.shape == weight.shape[:1])
+        and all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors)
+        and torch.backends.mkldnn.enabled  # pyright: ignore[reportAttributeAccessIssue]
+        and not torch.is_autocast_enabled("cpu")
+        and not torch._C._are_functorch_transforms_active()
+    )
 
 
 class Linear(nn.Linear):

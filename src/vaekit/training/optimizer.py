@@ -42,7 +42,7 @@ class FusedAdam:
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """Update every parameter that has a gradient, and drop the gradients."""
-        groups: dict[tuple[Any, int], list[tuple[Tensor, Tensor, Tensor, Tensor]]] = {}
+        groups: dict[tuple[tuple[torch.device, torch.dtype], int], list[tuple[Tensor, Tensor, Tensor, Tensor]]] = {}
         for i, parameter in enumerate(self.parameters):
             if (gradient := parameter.grad) is not None:  # an own network has parameters that this loss does not reach
                 self.counts[i] = count = self.counts[i] + 1
