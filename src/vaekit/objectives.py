@@ -41,7 +41,7 @@ def elbo(terms: Terms, *, beta: float = 1.0, free_bits: float = 0.0, analytic: b
     Raises:
         OptionError: the prior has no KL in closed form, or free bits are asked of estimator A.
     """
-    log_px = terms.log_px.mean(0) if len(terms.log_px) > 1 else terms.log_px.squeeze(0)
+    log_px = terms.log_px.mean(0) if terms.log_px.shape[0] > 1 else terms.log_px.squeeze(0)
     if not analytic:
         if free_bits > 0:
             raise OptionError(f"free_bits={free_bits!r} needs the KL in closed form, kl='analytic'.")

@@ -19,6 +19,7 @@ onednn = pytest.mark.skipif(
 def library(request, monkeypatch):
     """Either library, whatever this processor would take and however small the product."""
     monkeypatch.setattr(module, "_WIDE", request.param == "oneDNN")
+    monkeypatch.setattr(module, "_SMALL", 0)
     monkeypatch.setattr(module, "_LARGE", 0)
     return request.param
 
@@ -113,6 +114,7 @@ def test_no_gradient_is_computed_that_nobody_asks_for(library):
 def test_only_large_products_of_float32_matrices_go_through_onednn(monkeypatch):
     seen = []
     monkeypatch.setattr(module, "_WIDE", True)
+    monkeypatch.setattr(module, "_SMALL", 0)
     monkeypatch.setattr(module, "_LARGE", ROWS * IN * OUT)
     monkeypatch.setattr(module._OneDNNLinear, "apply", lambda *args: seen.append(args) or F.linear(*args))
     x, weight, bias = inputs()
@@ -120,6 +122,9 @@ def test_only_large_products_of_float32_matrices_go_through_onednn(monkeypatch):
     assert len(seen) == 1
     module.linear(x[1:], weight, bias)  # smaller
     module.linear(x.double(), weight.double(), bias.double())
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_SMALL", IN * OUT + 1)
+        module.linear(x, weight, bias)
     module.linear(x.expand(2, -1, -1), weight, bias)
     with monkeypatch.context() as patch:
         patch.setattr(torch.backends.mkldnn, "enabled", False)

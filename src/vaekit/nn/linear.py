@@ -15,6 +15,7 @@ _WIDE = (
     and torch.backends.cpu.get_cpu_capability() == "AVX512"
     and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 )
+_SMALL = 10_000  # weights below which it does not pay however many the rows
 _LARGE = 8_000_000  # multiplications from which the call of oneDNN pays, forward and backward
 
 
@@ -56,8 +57,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> linear(torch.ones(1, 3), torch.eye(3), torch.tensor([0.0, 1.0, 2.0]))
     tensor([[1., 2., 3.]])
     """
-    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-    if not _WIDE or recorded or x.numel() * weight.shape[0] < _LARGE or not _suits(x, weight, bias):
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    if not _WIDE or tracing or weight.numel() < _SMALL or torch.compiler.is_compiling():
+        return F.linear(x, weight, bias)
+    if x.numel() * weight.shape[0] < _LARGE or not _suits(x, weight, bias):
         return F.linear(x, weight, bias)
     return _OneDNNLinear.apply(x, weight, bias)  # type: ignore[no-any-return]
 
