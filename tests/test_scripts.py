@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+import vaekit
+from vaekit.data.datasets import load_dataset
+
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = {"script", "command", "date", "quick", "options", "versions", "machine"}
 
@@ -161,13 +164,27 @@ def test_equal_compute(
     script = load("reproduce/equal_compute.py")
     monkeypatch.setattr(script, "METHODS", {name: script.METHODS[name] for name in ("PixelCNN", "MLP VAE")})
     monkeypatch.setattr(script, "RIVALS", {"small": {"layers": 1, "channels": 4, "kernel_size": 3}})
+    monkeypatch.setattr(script, "SLICE", 7)
     output = tmp_path / "equal_compute.json"
     script.main(["--quick", "--runs", str(tmp_path / "runs"), "--output", str(output)])
     content = written(output)
+    X = load_dataset("digits").X[-40:]
+    for row, samples in zip(content["table"], ({}, {"num_samples": 2}), strict=True):  # a slice at a time, or at once
+        whole = vaekit.load(tmp_path / "runs" / script.slug(row["method"])).score_samples(X, **samples)
+        assert row["test"] == pytest.approx(whole.mean(), abs=1e-3)
     assert content["best_vae_by_validation"] == "MLP VAE" and len(content["table"]) == 2
     assert all(row["curve"] and row["test"] < 0 for row in content["table"])
     assert output.with_suffix(".png").stat().st_size > 10_000
     script.main(["--quick", "--train", "--runs", str(tmp_path / "runs"), "--output", str(output)])  # nothing is left
+
+
+def test_minutes_of_a_curve_are_epochs_of_the_quiet_machine(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    lines = [{"epoch": 1, "validation": None}, {"epoch": 2, "validation": -80.1234}, {"epoch": 3, "validation": -79.0}]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert load("reproduce/equal_compute.py").curve(tmp_path, 90.0) == [
+        {"minutes": 3.0, "log_likelihood": -80.123},
+        {"minutes": 4.5, "log_likelihood": -79.0},
+    ]
 
 
 def test_iwae_table1(load: Callable[[str], ModuleType], tmp_path: Path, capsys: Any) -> None:

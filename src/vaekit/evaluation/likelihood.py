@@ -127,7 +127,7 @@ def score_density(model: PixelCNN, rows: Rows) -> np.ndarray:
 
 
 def codes_that_fit(model: nn.Module, shape: Sequence[int]) -> int:
-    r"""Codes that are decoded at a time, at least 1, so that a processor's cache holds the values.
+    """Codes that are decoded at a time, at least 1, so that a processor's cache holds the values.
 
     What convolutions give is wider than the image; where it goes through memory a score takes several times as long.
 
