@@ -152,7 +152,7 @@ def training(steps: int, rounds: int, with_pythae: bool) -> dict[str, Any]:
     encoder, decoder = networks()
     model = VAE(encoder, decoder, Bernoulli(SHAPE), LATENT)
     settings = TrainingSettings(epochs=1 + rounds, batch_size=BATCH, learning_rate=RATE)
-    value = lambda x, factor: elbo(model.terms(x), beta=factor)  # noqa: E731 (as the estimator hands it over)
+    value = lambda x, factor: elbo(model.terms(x, None), beta=factor)  # noqa: E731 (as the estimator hands it over)
     train(model, Rows(data), value, settings, seed=0, callbacks=[between])
     return compare(seconds, ("floor", "plain", "pythae"), per=steps)
 

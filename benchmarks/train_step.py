@@ -187,7 +187,7 @@ def measure(net: tuple[int, int, int], steps: int, rounds: int, with_pythae: boo
 
     model = VAE(MLP(width, (hidden,), 2 * latent), MLP(latent, (hidden,), width), Bernoulli((width,)), latent)
     settings = TrainingSettings(epochs=warm + rounds, batch_size=BATCH, learning_rate=RATE)
-    value = lambda x, factor: elbo(model.terms(x), beta=factor)  # noqa: E731 (as the estimator hands it over)
+    value = lambda x, factor: elbo(model.terms(x, None), beta=factor)  # noqa: E731 (as the estimator hands it over)
     train(model, Rows(data), value, settings, seed=0, callbacks=[between])
     return compare(seconds, ("floor", "floor by vaekit", "by hand", "plain", "pythae"), per=steps)
 

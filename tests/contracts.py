@@ -6,6 +6,7 @@ A new likelihood, prior, objective or model is one line in its catalogue here; t
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -383,6 +384,21 @@ def terms_have_their_shapes(case: ModelCase) -> None:
     q = torch.distributions.Normal(terms.posterior.mean, terms.posterior.stddev)
     torch.testing.assert_close(terms.log_qz, q.log_prob(terms.z).sum(-1), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(terms.log_px[2], model.decode(terms.z[2]).log_prob(x))
+
+
+def one_sample_needs_no_dimension(case: ModelCase) -> None:
+    """A sample asked for as such is that of K = 1 without its leading dimension, and so are its bounds."""
+    model, x = case.make(), Rows(case.data).take(slice(0, 5))
+    for noise in (None, lambda *shape: torch.linspace(-1, 1, math.prod(shape)).view(shape)):
+        with isolated_rng(1):
+            one = model.terms(x, None, noise=noise)
+        with isolated_rng(1):
+            many = model.terms(x, 1, noise=noise)
+        for name in ("z", "log_px", "log_pz", "log_qz"):
+            torch.testing.assert_close(getattr(one, name), getattr(many, name)[0], rtol=1e-4, atol=1e-4)
+        for analytic in (False, True) if many.kl is not None else (False,):
+            ours, theirs = (elbo(terms, beta=0.7, analytic=analytic) for terms in (one, many))
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 def scores_belong_to_rows(case: ModelCase) -> None:

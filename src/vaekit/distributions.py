@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -45,8 +46,8 @@ class DiagonalNormal(Distribution):
         """(..., L) means."""
         return self.mu
 
-    @property
-    def stddev(self) -> Tensor:
+    @cached_property
+    def stddev(self) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """(..., L) standard deviations."""
         return self.log_sigma.exp()
 
@@ -60,9 +61,7 @@ class DiagonalNormal(Distribution):
         shape = self._extended_shape(torch.Size(sample_shape))
         if noise is None:
             noise = torch.randn(shape, dtype=self.mu.dtype, device=self.mu.device)
-        if noise.shape == (1, *self.mu.shape):  # without the leading 1 the backward pass has nothing to sum
-            return torch.addcmul(self.mu, noise[0], self.log_sigma.exp()).unsqueeze(0)
-        return torch.addcmul(self.mu, noise, self.log_sigma.exp())
+        return torch.addcmul(self.mu, noise, self.stddev)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats, summed over the L units."""
@@ -86,7 +85,7 @@ class DiagonalNormal(Distribution):
 
         Kingma and Welling (2013), appendix B.
         """
-        return _KLUnits.apply(self.mu, self.log_sigma)  # type: ignore[no-any-return]
+        return 0.5 * (torch.expm1(2 * self.log_sigma) + self.mu * self.mu) - self.log_sigma
 
 
 class DiagonalMixture(Distribution):
@@ -132,22 +131,6 @@ class DiagonalMixture(Distribution):
         return torch.logsumexp(constant - 0.5 * distance, -1).view(value.shape[:-1]).to(value.dtype)
 
 
-class _KLUnits(torch.autograd.Function):
-    """KL(N(mu, sigma^2) || N(0, 1)) elementwise, as one node of the graph: small networks are all overhead."""
-
-    @staticmethod
-    def forward(ctx: Any, mu: Tensor, log_sigma: Tensor) -> Tensor:
-        excess = torch.expm1(2 * log_sigma)  # sigma^2 - 1, the gradient with respect to log_sigma
-        ctx.save_for_backward(mu, excess)
-        return torch.addcmul(excess, mu, mu).mul_(0.5).sub_(log_sigma)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        mu, excess = ctx.saved_tensors
-        return grad * mu, grad * excess
-
-
 class FactorisedBernoulli(Distribution):
     r"""Independent binary values, by logits.
 
@@ -189,8 +172,9 @@ class FactorisedBernoulli(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-probability in nats, summed over the event; `value` may lack leading sample dimensions."""
         first = -len(self._event_shape)
-        value = value.flatten(first).to(self.logits.dtype)
-        logits, value = torch.broadcast_tensors(self.logits.flatten(first), value)
+        logits, value = self.logits.flatten(first), value.flatten(first).to(self.logits.dtype)
+        if value.shape != logits.shape:
+            logits, value = torch.broadcast_tensors(logits, value)
         return F.binary_cross_entropy_with_logits(logits, value, reduction="none").sum(-1).neg()
 
 

@@ -41,17 +41,22 @@ def elbo(terms: Terms, *, beta: float = 1.0, free_bits: float = 0.0, analytic: b
     Raises:
         OptionError: the prior has no KL in closed form, or free bits are asked of estimator A.
     """
-    log_px = terms.log_px.mean(0) if terms.log_px.shape[0] > 1 else terms.log_px.squeeze(0)
+    log_px = _over_samples(terms.log_px)
     if not analytic:
         if free_bits > 0:
             raise OptionError(f"free_bits={free_bits!r} needs the KL in closed form, kl='analytic'.")
-        return log_px + beta * (terms.log_pz - terms.log_qz).mean(0)
+        return log_px + beta * _over_samples(terms.log_pz - terms.log_qz)
     kl = terms.kl
     if kl is None:
         raise OptionError("This prior has no KL in closed form; use kl='monte_carlo'.")
     if free_bits > 0:
         return log_px - beta * kl.mean(0).clamp_min(free_bits).sum()
     return torch.sub(log_px, kl.sum(-1), alpha=beta)
+
+
+def _over_samples(values: Tensor) -> Tensor:
+    """(B,) means of (K, B) values; those of one sample without a dimension of its own stay."""
+    return values if values.ndim == 1 else values.mean(0)
 
 
 def importance_weighted(terms: Terms, *, beta: float = 1.0) -> Tensor:

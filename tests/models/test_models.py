@@ -24,6 +24,7 @@ from vaekit.objectives import elbo
     "law",
     [
         c.terms_have_their_shapes,
+        c.one_sample_needs_no_dimension,
         c.scores_belong_to_rows,
         c.bounds_are_in_order,
         c.weights_survive_a_state_dict,

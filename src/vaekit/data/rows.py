@@ -30,8 +30,8 @@ class Rows:
 
     def __init__(self, values: Any, shape: tuple[int, ...] | None = None, *, grey_max: float | None = None) -> None:
         self.sparse = scipy.sparse.csr_array(values) if scipy.sparse.issparse(values) else None
-        self.dense = None if self.sparse is not None else narrowest(values)
         self.shape = tuple(shape) if shape is not None else tuple(values.shape[1:])
+        self.dense = None if self.sparse is not None else narrowest(values).reshape(-1, *self.shape)
         self.grey_max = grey_max
         self.n = int(values.shape[0])
         self.device = torch.device("cpu") if self.dense is None else self.dense.device
@@ -60,8 +60,8 @@ class Rows:
         r"""Rows as they are: (B, \*shape) in their own type."""
         if self.dense is not None:
             if isinstance(index, Tensor):
-                return self.dense.index_select(0, index.to(self.dense.device)).reshape(-1, *self.shape)
-            return self.dense[index].reshape(-1, *self.shape)
+                return self.dense.index_select(0, index.to(self.dense.device))
+            return self.dense[index]
         assert self.sparse is not None
         key = index.cpu().numpy() if isinstance(index, Tensor) else index
         rows = torch.from_numpy(self.sparse[key].toarray().astype(np.float32))

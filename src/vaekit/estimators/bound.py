@@ -47,9 +47,9 @@ class BoundTraining(RowEstimator):
     discriminator: Sequence[int]
     validation_samples: int | None
 
-    def _terms(self, model: LatentVariableModel, x: Tensor) -> Terms:
+    def _terms(self, model: LatentVariableModel, x: Tensor, num_samples: int | None) -> Terms:
         """The terms of the bound of a training batch."""
-        return model.terms(x, self.samples)
+        return model.terms(x, num_samples)
 
     def _value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
         value = self._row_value(model, n)
@@ -60,18 +60,18 @@ class BoundTraining(RowEstimator):
         return lambda x, factor: over_weights(value(x, factor), model, n, beta=factor)
 
     def _row_value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
-        beta, free_bits = self.beta, self.free_bits
+        beta, free_bits, samples = self.beta, self.free_bits, self.samples
         if self.objective in _MULTI_SAMPLE:
             bound = _MULTI_SAMPLE[self.objective]
-            return lambda x, factor: bound(self._terms(model, x), beta=beta * factor)
+            return lambda x, factor: bound(self._terms(model, x, samples), beta=beta * factor)
         if self.objective == "tc":
-            return lambda x, factor: total_correlation(self._terms(model, x), n, beta=beta, weight=factor)
+            return lambda x, factor: total_correlation(self._terms(model, x, samples), n, beta=beta, weight=factor)
         if self.objective == "wake_sleep":
 
             def both_phases(x: Tensor, factor: float) -> Tensor:
                 with torch.no_grad():
                     q = model.posterior(x)
-                terms = model.terms(x, self.samples, posterior=q)
+                terms = model.terms(x, samples, posterior=q)
                 dreams, codes = model.dream(len(x))
                 return wake_sleep(terms, model.posterior(dreams).log_prob(codes), beta=beta * factor)
 
@@ -83,10 +83,10 @@ class BoundTraining(RowEstimator):
                 factor = FactorObjective(
                     model.latent_dim, self.gamma, self.discriminator, beta=beta, analytic=analytic
                 ).to(next(model.parameters()).device)
-            return Adversarial(lambda x, weight: factor(self._terms(model, x), weight), factor)
+            return Adversarial(lambda x, weight: factor(self._terms(model, x, samples), weight), factor)
 
         def value(x: Tensor, factor: float) -> Tensor:
-            terms = self._terms(model, x)
+            terms = self._terms(model, x, samples if samples > 1 else None)
             analytic = terms.kl is not None if kl == "auto" else kl == "analytic"
             return elbo(terms, beta=beta * factor, free_bits=free_bits, analytic=analytic)
 

@@ -203,8 +203,8 @@ class TabularVAE(BoundEstimator):
         self.independent_ = independent_features(model.likelihood, stats)
         return model
 
-    def _terms(self, model: LatentVariableModel, x: Tensor) -> Terms:
-        return model.terms(x, self.samples, posterior=model.posterior(hide_cells(x, self.hide)))
+    def _terms(self, model: LatentVariableModel, x: Tensor, num_samples: int | None) -> Terms:
+        return model.terms(x, num_samples, posterior=model.posterior(hide_cells(x, self.hide)))
 
     def _value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
         self.fitted_["batch_size"] = self.batch_size or min(1024, max(32, n // 25))

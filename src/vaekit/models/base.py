@@ -22,6 +22,8 @@ Noise = Callable[[int, int, int], Tensor]
 class Terms:
     """The terms of the bound for a batch, in nats. K samples, B examples, L latent units.
 
+    Of a single sample asked for as such, without a dimension of its own, (K, B) reads (B,) throughout.
+
     Attributes:
         likelihood: p(x|z), of batch shape (K, B).
         x: the batch, as the likelihood takes it.
@@ -99,22 +101,28 @@ class LatentVariableModel(nn.Module, ABC):
         return self.decode(z).sample(), z
 
     def terms(
-        self, x: Any, num_samples: int = 1, *, noise: Noise | None = None, posterior: Distribution | None = None
+        self,
+        x: Any,
+        num_samples: int | None = 1,
+        *,
+        noise: Noise | None = None,
+        posterior: Distribution | None = None,
     ) -> Terms:
         r"""The terms of the bound.
 
         Args:
             x: (B, \*shape).
-            num_samples: K.
+            num_samples: K; None for one sample without a dimension of its own, the quickest for `elbo`.
             noise: gives the (K, B, L) standard normal numbers behind the samples; torch's generator by default. With
                 it the posterior's `rsample` must take an argument `noise`, as that of `DiagonalNormal` does.
             posterior: q(z|x) where it is known already.
         """
         q = self.posterior(x) if posterior is None else posterior
+        lead = torch.Size(() if num_samples is None else (num_samples,))
         if noise is None:
             eps = None
-            z = q.rsample(torch.Size((num_samples,)))
+            z = q.rsample(lead)
         else:
-            eps = noise(num_samples, *q.batch_shape, *q.event_shape)
-            z = q.rsample(torch.Size((num_samples,)), noise=eps)  # type: ignore[call-arg]
+            eps = noise(num_samples or 1, *q.batch_shape, *q.event_shape).view(lead + q.batch_shape + q.event_shape)
+            z = q.rsample(lead, noise=eps)  # type: ignore[call-arg]
         return Terms(self.decode(z), self.target(x), z, q, self.prior, self.posterior, eps)

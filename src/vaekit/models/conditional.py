@@ -82,7 +82,12 @@ class ConditionalVAE(nn.Module):
         return self.given(c).posterior(rows)
 
     def terms(
-        self, x: Tensor, num_samples: int = 1, *, noise: Noise | None = None, posterior: Distribution | None = None
+        self,
+        x: Tensor,
+        num_samples: int | None = 1,
+        *,
+        noise: Noise | None = None,
+        posterior: Distribution | None = None,
     ) -> Terms:
         """The terms of the bound on log p(x|c) of a batch (B, D + C); the arguments are those of the other models."""
         rows, c = self.split(x)

@@ -187,16 +187,21 @@ class HierarchicalVAE(LatentVariableModel):
         return self.likelihood(raw.view(*z.shape[:-1], *raw.shape[1:]))
 
     def terms(
-        self, x: Any, num_samples: int = 1, *, noise: Noise | None = None, posterior: Distribution | None = None
+        self,
+        x: Any,
+        num_samples: int | None = 1,
+        *,
+        noise: Noise | None = None,
+        posterior: Distribution | None = None,
     ) -> Terms:
         """The terms of the bound, by one pass from the top down; see the base class."""
         q = self.posterior(x) if posterior is None else posterior
         assert isinstance(q, TopDownPosterior)
-        batch = q.batch_shape[0]
-        shape = (num_samples, batch, self.latent_dim)
-        eps = (
-            torch.randn(shape, device=self.top.device) if noise is None else noise(num_samples, batch, self.latent_dim)
-        )
+        shape = (*(() if num_samples is None else (num_samples,)), *q.batch_shape, self.latent_dim)
+        if noise is None:
+            eps = torch.randn(shape, device=self.top.device)
+        else:
+            eps = noise(num_samples or 1, *shape[-2:]).view(shape)
         u, mu, log_sigma, raw = q.path(eps)
         path = DiagonalNormal(mu.view(shape), log_sigma.view(shape))
         p = self.likelihood(raw.view(*shape[:-1], *raw.shape[1:]))
