@@ -19,6 +19,7 @@ LAYERS = [
     "randomness",
     "files",
     "distributions",
+    "intervals",
     "nn",
     "likelihoods",
     "priors",
