@@ -128,7 +128,7 @@ def reduced(data: Tensor) -> Callable[[], None]:
     def run() -> None:
         for idx in torch.randperm(len(rows)).split(BATCH):
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                value = elbo(model.terms(rows.take(idx))).mean()
+                value = elbo(model.terms(rows.take(idx), None)).mean()
             (-value).backward()
             optimizer.step(RATE)
 

@@ -399,6 +399,8 @@ def one_sample_needs_no_dimension(case: ModelCase) -> None:
         for analytic in (False, True) if many.kl is not None else (False,):
             ours, theirs = (elbo(terms, beta=0.7, analytic=analytic) for terms in (one, many))
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+        ours, theirs = (importance_weighted(terms, beta=0.7) for terms in (one, many))
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 def scores_belong_to_rows(case: ModelCase) -> None:

@@ -40,6 +40,19 @@ def test_normal_kl_equals_torchs_and_monte_carlo(normal):
     assert bool(((each.mean(0) - exact.sum(-1)).abs() <= 5 * each.std(0) / 20_000**0.5).all())
 
 
+def test_draws_without_a_gradient_leave_those_of_later_draws_alone(normal):
+    q = DiagonalNormal(normal.mean.clone().requires_grad_(), normal.stddev.log().requires_grad_())
+    q.sample()
+    for _ in range(2):
+        q.rsample().square().sum().backward()
+    assert bool((q.mu.grad != 0).all()) and bool((q.log_sigma.grad != 0).all())
+
+
+def test_normal_kl_has_second_derivatives(normal):
+    parameters = normal.mean.clone().requires_grad_(), normal.stddev.log().requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda *p: DiagonalNormal(*p).kl_units(), parameters)
+
+
 def test_normal_kl_keeps_its_digits_near_the_prior():
     """There sigma^2 - 1 - 2 log sigma is the difference of nearly equal numbers: in float32 all digits would go."""
     log_sigma = torch.tensor([[1e-3, -1e-3, 1e-2]])

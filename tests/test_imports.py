@@ -19,7 +19,6 @@ LAYERS = [
     "randomness",
     "files",
     "distributions",
-    "intervals",
     "nn",
     "likelihoods",
     "priors",

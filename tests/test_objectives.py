@@ -246,7 +246,7 @@ def test_path_objectives_keep_the_value_and_the_model_s_gradient(call):
 @pytest.mark.parametrize("call", [doubly_reparameterised, sticking_the_landing, lambda t: total_correlation(t, 10)])
 def test_a_hierarchy_has_no_path_objective(call):
     case = next(case for case in c.MODEL_CASES if case.id == "ladder")
-    with pytest.raises(OptionError, match="one diagonal normal, which a ladder has not"):
+    with pytest.raises(OptionError, match="one normal a row; a ladder has none"):
         call(case.make().terms(torch.from_numpy(case.data[:3]).float(), 2))
 
 

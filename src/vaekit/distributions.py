@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -46,8 +45,8 @@ class DiagonalNormal(Distribution):
         """(..., L) means."""
         return self.mu
 
-    @cached_property
-    def stddev(self) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+    @property
+    def stddev(self) -> Tensor:
         """(..., L) standard deviations."""
         return self.log_sigma.exp()
 

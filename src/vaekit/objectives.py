@@ -162,14 +162,15 @@ def over_weights(values: Tensor, model: nn.Module, n: int, *, beta: float = 1.0)
 
 
 def _bound(log_weights: Tensor) -> Tensor:
-    return torch.logsumexp(log_weights, 0) - math.log(log_weights.shape[0])
+    """(B,) from (K, B) log weights, or from those of one sample without a dimension of its own."""
+    return log_weights if log_weights.ndim == 1 else torch.logsumexp(log_weights, 0) - math.log(log_weights.shape[0])
 
 
 def _path_log_weights(terms: Terms, beta: float) -> Tensor:
     """(K, B) log weights, in which z alone passes the gradient on to q's parameters."""
     q = terms.posterior
     if not isinstance(q, DiagonalNormal) or q.batch_shape != terms.z.shape[1:-1]:
-        raise OptionError("objective='dreg' and 'stl' need a posterior of one diagonal normal, which a ladder has not.")
+        raise OptionError("objective='dreg' and 'stl' need (K, B, L) samples of one normal a row; a ladder has none.")
     return terms.log_px + beta * (terms.log_pz - q.detach().log_prob(terms.z))
 
 
@@ -195,7 +196,7 @@ def total_correlation(terms: Terms, n: int, *, beta: float = 1.0, weight: float 
     """
     q = terms.posterior
     if not isinstance(q, DiagonalNormal) or q.batch_shape != terms.z.shape[1:-1]:
-        raise OptionError("objective='tc' needs a posterior of one diagonal normal, which a ladder has not.")
+        raise OptionError("objective='tc' needs (K, B, L) samples of one normal a row; a ladder has none.")
     scale = math.log(n * len(q.mu))
     pairs = torch.distributions.Normal(q.mu, q.stddev, validate_args=False).log_prob(terms.z.unsqueeze(-2))
     log_qz = torch.logsumexp(pairs.sum(-1), -1) - scale  # (K, B) from (K, B, B)

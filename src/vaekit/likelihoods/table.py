@@ -14,8 +14,8 @@ from numpy.polynomial.hermite_e import hermegauss
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaekit.intervals import log_interval
 from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.intervals import log_interval
 from vaekit.likelihoods.normals import mixture_log_prob, spreads
 from vaekit.nn.warp import Warps
 from vaekit.schema import Column, ColumnStats

@@ -112,7 +112,8 @@ class LatentVariableModel(nn.Module, ABC):
 
         Args:
             x: (B, \*shape).
-            num_samples: K; None for one sample without a dimension of its own, the quickest for `elbo`.
+            num_samples: K; None for one sample without a dimension of its own, the quickest for `elbo`, which takes it
+                as `importance_weighted` does; other objectives want K.
             noise: gives the (K, B, L) standard normal numbers behind the samples; torch's generator by default. With
                 it the posterior's `rsample` must take an argument `noise`, as that of `DiagonalNormal` does.
             posterior: q(z|x) where it is known already.
@@ -123,6 +124,7 @@ class LatentVariableModel(nn.Module, ABC):
             eps = None
             z = q.rsample(lead)
         else:
-            eps = noise(num_samples or 1, *q.batch_shape, *q.event_shape).view(lead + q.batch_shape + q.event_shape)
+            eps = noise(lead.numel(), *q.batch_shape, *q.event_shape)
+            eps = eps[0] if num_samples is None else eps
             z = q.rsample(lead, noise=eps)  # type: ignore[call-arg]
         return Terms(self.decode(z), self.target(x), z, q, self.prior, self.posterior, eps)

@@ -197,11 +197,13 @@ class HierarchicalVAE(LatentVariableModel):
         """The terms of the bound, by one pass from the top down; see the base class."""
         q = self.posterior(x) if posterior is None else posterior
         assert isinstance(q, TopDownPosterior)
-        shape = (*(() if num_samples is None else (num_samples,)), *q.batch_shape, self.latent_dim)
+        lead = torch.Size(() if num_samples is None else (num_samples,))
+        shape = (*lead, *q.batch_shape, self.latent_dim)
         if noise is None:
             eps = torch.randn(shape, device=self.top.device)
         else:
-            eps = noise(num_samples or 1, *shape[-2:]).view(shape)
+            eps = noise(lead.numel(), q.batch_shape[0], self.latent_dim)
+            eps = eps[0] if num_samples is None else eps
         u, mu, log_sigma, raw = q.path(eps)
         path = DiagonalNormal(mu.view(shape), log_sigma.view(shape))
         p = self.likelihood(raw.view(*shape[:-1], *raw.shape[1:]))
