@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from vaekit.distributions import DiagonalNormal
 from vaekit.likelihoods import Likelihood
 from vaekit.likelihoods.table import TableColumns
 from vaekit.models.building import Architecture, build_prior
-from vaekit.models.vae import LOG_SIGMA_RANGE, VAE
+from vaekit.models.vae import VAE
 from vaekit.nn import MLP
 from vaekit.nn.warp import TableFeatures
 from vaekit.schema import Column, ColumnStats
@@ -34,19 +33,7 @@ class Bypassed(nn.Module):
         return self.mlp(x) + self.linear(x) if len(self.mlp.layers) > 1 else self.mlp(x)
 
 
-class TableVAE(VAE):
-    """A VAE whose q(z|x) has a sigma between exp(-10) and exp(5) in training too.
-
-    Tables have rows far out, where an encoder says what it was never taught; such a row would end the fit.
-    """
-
-    def posterior(self, x: Tensor) -> DiagonalNormal:
-        """q(z|x), a diagonal normal."""
-        q = super().posterior(x)
-        return DiagonalNormal(q.mu, q.log_sigma.clamp(*LOG_SIGMA_RANGE)) if self.training else q
-
-
-def build_tabular(columns: Sequence[Column], how: Architecture, mixture: int) -> TableVAE:
+def build_tabular(columns: Sequence[Column], how: Architecture, mixture: int) -> VAE:
     """A VAE of coded rows of a table, at the start of training.
 
     Args:
@@ -63,7 +50,7 @@ def build_tabular(columns: Sequence[Column], how: Architecture, mixture: int) ->
     with torch.no_grad():
         decoder.mlp.output.bias.copy_(likelihood.marginal(stats))
     prior = build_prior(how, likelihood, stats, None)
-    return TableVAE(encoder, decoder, likelihood, how.latent_dim, prior=prior, scaling=features)
+    return VAE(encoder, decoder, likelihood, how.latent_dim, prior=prior, scaling=features, bounded=True)
 
 
 def hide_cells(x: Tensor, most: float) -> Tensor:

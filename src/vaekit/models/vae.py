@@ -24,6 +24,8 @@ class VAE(LatentVariableModel):
         latent_dim: L.
         prior: p(z); N(0, I) by default.
         scaling: module from raw x to what the encoder sees; by default nothing is done.
+        bounded: whether q's sigma stays within exp(-10) and exp(5) in training too, so that a row far out, where an
+            encoder says what it was never taught, cannot end it.
 
     >>> from vaekit.likelihoods import Bernoulli
     >>> from vaekit.nn import MLP
@@ -40,8 +42,11 @@ class VAE(LatentVariableModel):
         latent_dim: int,
         prior: Prior | None = None,
         scaling: nn.Module | None = None,
+        *,
+        bounded: bool = False,
     ) -> None:
         super().__init__()
+        self.bounded = bounded
         self.scaling = scaling if scaling is not None else nn.Identity()
         self.encoder = encoder
         self.decoder = decoder
@@ -52,7 +57,7 @@ class VAE(LatentVariableModel):
     def posterior(self, x: Tensor) -> DiagonalNormal:
         """q(z|x), a diagonal normal; outside training sigma stays within exp(-10) and exp(5), whatever the row."""
         mu, log_sigma = single(self.encoder(self.scaling(x))).chunk(2, -1)
-        if not self.training:  # in training a wild sigma shows in the objective
+        if self.bounded or not self.training:  # else in training a wild sigma shows in the objective
             log_sigma = log_sigma.clamp(*LOG_SIGMA_RANGE)
         return DiagonalNormal(mu, log_sigma)
 
