@@ -288,22 +288,29 @@ def labelled_elbo(terms: LabelTerms) -> Tensor:
     .. math:: -\mathcal L(x, y) = E_{q(z|x,y)}[\log p(x|y,z)] + \log p(y) - \mathrm{KL}(q(z|x,y)\,\|\,p(z))
 
     Returns:
-        (B, C) values.
+        (B, S) values, of the S labels of the terms.
     """
-    return (terms.log_px.mean(0) - terms.kl.sum(-1)).T + terms.log_py
+    log_py = terms.log_py if terms.labels is None else terms.log_py[terms.labels.T]
+    return (terms.log_px.mean(0) - terms.kl.sum(-1)).T + log_py
 
 
-def semi_supervised(terms: LabelTerms, y: Tensor, log_qy: Tensor, *, alpha: float = 0.1) -> Tensor:
+def semi_supervised(terms: LabelTerms, y: Tensor, log_qy: Tensor, *, alpha: float = 10.0) -> Tensor:
     r"""Bound of rows some of which have labels, and a classification term (Kingma et al. 2014, eqs. 6 to 9).
 
     .. math:: \begin{cases} -\mathcal L(x, y) & \text{with a label} \\
               \sum_y q(y|x)\,[-\mathcal L(x, y)] + H(q(y|x)) & \text{without} \end{cases}
               \;+\; \alpha\, \frac1M \sum_m \log q(y_m|x_m)
 
-    The sum over labels is exact. With alpha = 0 it bounds log p(x, y) and log p(x).
+    The sum over labels is exact where the terms have all of them. Of two labels a row, the likeliest t and s drawn from
+    the others, it is an unbiased estimate, as is its gradient (Liu et al. 2019): with g_y = -L(x, y) - log q(y|x),
+
+    .. math:: b + q(t|x)\,(g_t - b) + w\,\frac{q(s|x)}{[q(s|x)]}\,(g_s - b), \qquad w = [1 - q(t|x)],\ b = [g_t]
+
+    where what stands in brackets passes no gradient on. With alpha = 0 the objective bounds log p(x, y) and log p(x),
+    with two labels in expectation.
 
     Args:
-        terms: the batch's terms.
+        terms: the batch's terms, of all labels or by `model.terms(x, given=y)` with the same y.
         y: (B,) numbers of the labels, -1 where there is none.
         log_qy: (M,) log q(y|x) of labelled rows, those of the batch or others.
         alpha: weight of their mean, in each row.
@@ -312,6 +319,19 @@ def semi_supervised(terms: LabelTerms, y: Tensor, log_qy: Tensor, *, alpha: floa
         (B,) values.
     """
     bounds = labelled_elbo(terms)
-    known = bounds.gather(1, y.clamp_min(0).unsqueeze(1)).squeeze(1)
-    summed = (terms.log_qy.exp() * (bounds - terms.log_qy)).sum(1)
+    if terms.labels is None:
+        known = bounds.gather(1, y.clamp_min(0).unsqueeze(1)).squeeze(1)
+        summed = (terms.log_qy.exp() * (bounds - terms.log_qy)).sum(1)
+    else:
+        known, summed = bounds[:, 0], _summed_from_two(bounds, terms.log_qy, terms.labels.T)
     return torch.where(y < 0, summed, known) + alpha * log_qy.mean()
+
+
+def _summed_from_two(bounds: Tensor, log_qy: Tensor, labels: Tensor) -> Tensor:
+    """(B,) estimates of the sum over labels, from bounds (B, 2) of the likeliest label and of one drawn."""
+    log_q = log_qy.gather(1, labels)
+    likeliest, drawn = (bounds - log_q).unbind(1)
+    base = likeliest.detach()
+    others = log_qy.detach().scatter(1, labels[:, :1], -math.inf).logsumexp(1).exp()  # 1 - q(t|x), small ones too
+    odds = (log_q[:, 1] - log_q[:, 1].detach()).exp()
+    return base + log_q[:, 0].exp() * (likeliest - base) + others * odds * (drawn - base)

@@ -21,6 +21,7 @@ import vaekit
 from vaekit import GAE, VAE, Autoencoder, Graph, PixelCNN, VAEClassifier
 from vaekit.errors import DataError, DataTypeError, OptionError
 from vaekit.likelihoods import LIKELIHOODS
+from vaekit.models import SemiSupervisedVAE
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
 TRAINED = {"epochs": 40, "learning_rate": 0.02, "verbose": 0, "random_state": 0}
@@ -100,9 +101,31 @@ def test_unlabelled_rows_help_m2():
     y = rng.integers(0, 2, 600)
     rows = (rng.random((600, 24)) < np.where(y[:, None] == np.arange(24) % 2, 0.7, 0.3)).astype(float)
     few = np.where(np.arange(600) < 4, y, -1)
-    m2 = VAEClassifier("m2", latent_dim=2, hidden=(16,), **TRAINED | {"epochs": 30, "learning_rate": 0.01})
+    options = TRAINED | {"epochs": 30, "learning_rate": 0.01}
+    m2 = VAEClassifier("m2", latent_dim=2, hidden=(16,), **options)
     alone = clone(m2).fit(rows[:4], y[:4]).score(rows, y)
     assert m2.fit(rows, few).score(rows, y) > max(0.95, alone + 0.05)
+
+
+def test_m2_from_two_labels_a_row_learns_as_well_and_is_saved(monkeypatch, tmp_path):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 600)
+    rows = (rng.random((600, 24)) < np.where(y[:, None] == np.arange(24) % 4, 0.9, 0.2)).astype(float)
+    few, widths = np.where(np.arange(600) < 8, y, -1), set()
+    terms = SemiSupervisedVAE.terms
+
+    def counted(self, *args, **kwargs):
+        made = terms(self, *args, **kwargs)
+        widths.add(made.log_px.shape[1])
+        return made
+
+    monkeypatch.setattr(SemiSupervisedVAE, "terms", counted)
+    options = TRAINED | {"epochs": 30, "learning_rate": 0.01}
+    m2 = VAEClassifier("m2", latent_dim=2, hidden=(16,), label_sum="sampled", **options).fit(rows, few)
+    assert widths == {2} and m2.score(rows, y) > 0.95
+    m2.save(tmp_path / "m2")
+    again = vaekit.load(tmp_path / "m2")
+    assert again.label_sum == "sampled" and np.array_equal(again.predict_proba(rows), m2.predict_proba(rows))
 
 
 def test_features_keep_the_encoder_and_finetuning_moves_it():
@@ -379,11 +402,11 @@ def test_pretrained_that_do_not_fit(tmp_path):
 
 
 def test_bad_options():
-    bad = VAEClassifier("m3", head="svm", C=0, alpha=-1, latent_dim=0)
+    bad = VAEClassifier("m3", head="svm", C=0, alpha=-1, label_sum="most", latent_dim=0)
     assert said(OptionError, lambda: bad.fit(X, FEW)) == (
         "latent_dim=0 must be a whole number of at least 1. method='m3' is not one of 'finetune', 'features', 'm2'. "
         "head='svm' is not one of 'linear', 'radial', 'spreading'. C=0 must be a number above 0. "
-        "alpha=-1 must be a number of at least 0."
+        "alpha=-1 must be a number of at least 0. label_sum='most' is not one of 'exact', 'sampled'."
     )
     assert said(OptionError, lambda: VAEClassifier("m2", VAE(**SMALL)).fit(X, FEW)) == (
         "method='m2' trains networks of its own, so pretrained=None; to put it on a code, M1 + M2, use "

@@ -1,5 +1,6 @@
 """M2: its bounds against exact values, against a VAE of each label, and where its gradients go."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -52,6 +53,73 @@ def test_summed_labels_under_the_best_q_are_the_log_sum():
     torch.testing.assert_close(best, bounds.logsumexp(1))
     other = semi_supervised(terms_with(torch.randn(6, 3).double().log_softmax(1), bounds), nothing, zero)
     assert bool((other < best).all())
+
+
+def test_two_labels_a_row_give_the_sum_over_all_and_its_gradients_in_expectation():
+    """Over every label that may be drawn beside the likeliest, weighted by its probability."""
+    logits = torch.randn(6, 4, dtype=torch.float64, requires_grad=True)
+    bounds = (torch.randn(6, 4, dtype=torch.float64) * 3).requires_grad_()
+    nothing, zero = torch.full((6,), -1), torch.zeros(1)
+    log_q = logits.log_softmax(1)
+    first = log_q.argmax(1)
+    others = torch.arange(4).expand(6, 4)[torch.arange(4) != first[:, None]].view(6, 3)
+    expected = 0.0
+    for second in others.T:
+        labels = torch.stack([first, second])
+        two = LabelTerms(bounds.gather(1, labels.T).T[None], torch.zeros(2, 6, 1), torch.zeros(4), log_q, labels)
+        chance = log_q.exp().detach().gather(1, second[:, None])[:, 0]
+        expected = expected + chance / (1 - log_q.exp().detach().amax(1)) * semi_supervised(two, nothing, zero)
+    exact = semi_supervised(terms_with(log_q, bounds), nothing, zero)
+    torch.testing.assert_close(expected, exact)
+    ours, theirs = (
+        torch.autograd.grad(value.sum(), (logits, bounds), retain_graph=True) for value in (expected, exact)
+    )
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_two_labels_take_codes_from_their_own_posteriors():
+    made = model(3)
+    with torch.no_grad():
+        made.encoder.mlp.output.bias[L:] = -30  # q(z|x,y) is all but a point
+    every, two = made.terms(EVERY), made.terms(EVERY, given=torch.arange(16) % 4 - 1)
+    torch.testing.assert_close(two.log_px[0], every.log_px[0].gather(0, two.labels), rtol=0, atol=1e-2)
+
+
+def test_two_labels_reach_rows_of_which_q_is_sure_beyond_float32():
+    logits, bounds = torch.tensor([[14.0, 0.0]]), torch.tensor([[-500.0, -300.0]])
+    nothing, zero, labels = torch.tensor([-1]), torch.zeros(1), torch.tensor([[0], [1]])
+    gradients = []
+    for kind, given in ((torch.float32, labels), (torch.float64, None)):
+        leaf = logits.to(kind).requires_grad_()
+        terms = dataclasses.replace(terms_with(leaf.log_softmax(1), bounds.to(kind)), labels=given)
+        gradients.append(torch.autograd.grad(semi_supervised(terms, nothing, zero).sum(), leaf)[0])
+    torch.testing.assert_close(gradients[0].double()[0, 1], gradients[1][0, 1], rtol=1e-3, atol=0)
+
+
+def test_two_labels_are_the_given_or_likeliest_and_one_drawn_from_the_others():
+    made = model(4)
+    y = torch.arange(16) % 5 - 1
+    q = made.label_posterior(EVERY).probs
+    with isolated_rng(1):
+        drawn = torch.stack([made.terms(EVERY, given=y).labels for _ in range(2000)])  # (2000, 2, 16)
+    first = torch.where(y < 0, q.argmax(1), y)
+    assert bool((drawn[:, 0] == first).all())
+    shares = nn.functional.one_hot(drawn[:, 1], 4).double().mean(0)
+    chances = q.double().scatter(1, first[:, None], 0)
+    chances /= chances.sum(1, keepdim=True)
+    assert bool(((shares - chances).abs() <= 5 * (chances * (1 - chances) / 2000).sqrt()).all())
+
+
+def test_two_labels_have_the_bounds_of_their_labels():
+    made = model(3)
+    with torch.no_grad():
+        made.decoder.mlp.layers[0].weight.zero_()  # no z in p(x|y)
+        made.log_py.copy_(torch.tensor([0.2, 0.3, 0.5]).log())
+    y = torch.arange(16) % 4 - 1
+    every, two = made.terms(EVERY), made.terms(EVERY, given=y)
+    torch.testing.assert_close(labelled_elbo(two), labelled_elbo(every).gather(1, two.labels.T))
+    zero = torch.zeros(1)
+    torch.testing.assert_close(semi_supervised(two, y, zero)[y >= 0], semi_supervised(every, y, zero)[y >= 0])
 
 
 def test_unlabelled_bound_is_the_expected_one_plus_an_entropy():

@@ -63,7 +63,9 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
             with that kernel, after the labels were spread over a graph of neighbours among the codes, of up to
             5,000 rows without a label (Zhou et al. 2004).
         C: of logistic regression, inverse strength of the penalty.
-        alpha: of "m2", weight of the classification term, in nats a row.
+        alpha: of "m2", weight of the classification term, beside a bound in nats a row.
+        label_sum: of "m2": "exact", or "sampled" from two labels a row, which is unbiased (Liu et al. 2019) and takes
+            no longer the more classes there are.
         epochs: passes over the labelled rows in "finetune", over all rows in "m2".
         batch_size, learning_rate, schedule, optimizer, epsilon, weight_decay, clip_norm, average: of those passes, as
             in `VAE`.
@@ -101,7 +103,8 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
         binarize: Binarize = "dynamic",
         head: Literal["linear", "radial", "spreading"] = "spreading",
         C: float = 10.0,
-        alpha: float = 0.1,
+        alpha: float = 10.0,
+        label_sum: Literal["exact", "sampled"] = "exact",
         epochs: int = 100,
         batch_size: int = 128,
         learning_rate: float = 1e-3,
@@ -127,6 +130,7 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
         self.head = head
         self.C = C
         self.alpha = alpha
+        self.label_sum = label_sum
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -282,7 +286,8 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
             def bound(batch: LabelledBatch, factor: float) -> Tensor:
                 x, y, x_few, y_few = batch
                 log_qy = model.label_posterior(x_few).log_prob(y_few)
-                return semi_supervised(model.terms(x), y, log_qy, alpha=self.alpha)
+                given = y if self.label_sum == "sampled" else None
+                return semi_supervised(model.terms(x, given=given), y, log_qy, alpha=self.alpha)
 
             return bound
         return lambda batch, factor: model.label_posterior(batch[0]).log_prob(batch[1])

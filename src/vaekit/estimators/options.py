@@ -130,6 +130,7 @@ def _check_classifier(faults: Faults, params: dict[str, Any]) -> None:
     faults.choice("head", params["head"], ["linear", "radial", "spreading"])
     faults.number("C", params["C"], low=0, open_low=True)
     faults.number("alpha", params["alpha"], low=0)
+    faults.choice("label_sum", params["label_sum"], ["exact", "sampled"])
 
 
 def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:

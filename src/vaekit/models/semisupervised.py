@@ -45,19 +45,21 @@ class LabelledMLP(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class LabelTerms:
-    """The terms of the bound of a batch for every label it may have, in nats. K samples, C classes, B rows, L units.
+    """The terms of the bound of a batch for S labels of each row, in nats. K samples, C classes, B rows, L units.
 
     Attributes:
-        log_px: (K, C, B) log p(x|y,z), z from q(z|x,y).
-        kl: (C, B, L) KL(q(z|x,y) || p(z)) per unit.
+        log_px: (K, S, B) log p(x|y,z), z from q(z|x,y).
+        kl: (S, B, L) KL(q(z|x,y) || p(z)) per unit.
         log_py: (C,) log p(y).
         log_qy: (B, C) log q(y|x).
+        labels: (S, B) numbers of the labels; None: all C, in their order.
     """
 
     log_px: Tensor
     kl: Tensor
     log_py: Tensor
     log_qy: Tensor
+    labels: Tensor | None = None
 
 
 class SemiSupervisedVAE(nn.Module):
@@ -79,6 +81,8 @@ class SemiSupervisedVAE(nn.Module):
     >>> terms = model.terms(torch.ones(4, 6), num_samples=5)
     >>> terms.log_px.shape, terms.kl.shape, terms.log_qy.shape
     (torch.Size([5, 3, 4]), torch.Size([3, 4, 2]), torch.Size([4, 3]))
+    >>> model.terms(torch.ones(4, 6), given=torch.tensor([0, 1, 2, -1])).labels[0, :3]
+    tensor([0, 1, 2])
     """
 
     log_py: Tensor
@@ -122,10 +126,24 @@ class SemiSupervisedVAE(nn.Module):
         params = self.decoder(z, y).float()
         return self.likelihood(params.reshape(*params.shape[:-1], *self.likelihood.param_shape))
 
-    def terms(self, x: Tensor, num_samples: int = 1) -> LabelTerms:
-        r"""The terms of the bound of rows x, (B, \*shape), under every label."""
-        every = torch.eye(len(self.log_py), device=x.device).unsqueeze(1)  # (C, 1, C)
-        q = self.posterior(x, every)  # (C, B)
+    def terms(self, x: Tensor, num_samples: int = 1, *, given: Tensor | None = None) -> LabelTerms:
+        r"""The terms of the bound of rows x, (B, \*shape), under every label, or under two of each row.
+
+        Two with `given`, (B,) numbers of the labels, -1 where there is none: the one given or, if there is none, the
+        likeliest by q(y|x), and one drawn from q(y|x) without it.
+        """
+        log_qy = self.label_posterior(x).logits
+        every = torch.eye(len(self.log_py), device=x.device)
+        labels = None if given is None else _two_labels(log_qy.detach(), given)
+        y = every.unsqueeze(1) if labels is None else every[labels]  # (C, 1, C) or (2, B, C)
+        q = self.posterior(x, y)
         z = q.rsample(torch.Size((num_samples,)))
-        log_px = self.decode(z, every).log_prob(x)
-        return LabelTerms(log_px, q.kl_units(), self.log_py, self.label_posterior(x).logits)
+        return LabelTerms(self.decode(z, y).log_prob(x), q.kl_units(), self.log_py, log_qy, labels)
+
+
+def _two_labels(log_q: Tensor, given: Tensor) -> Tensor:
+    """(2, B): the label given or the likeliest, and one of the others, drawn (Gumbel's way)."""
+    first = torch.where(given < 0, log_q.argmax(1), given)
+    noise = -torch.empty_like(log_q).exponential_().log()
+    second = (log_q + noise).scatter(1, first.unsqueeze(1), -torch.inf).argmax(1)
+    return torch.stack([first, second])
