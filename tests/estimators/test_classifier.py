@@ -101,8 +101,7 @@ def test_unlabelled_rows_help_m2():
     y = rng.integers(0, 2, 600)
     rows = (rng.random((600, 24)) < np.where(y[:, None] == np.arange(24) % 2, 0.7, 0.3)).astype(float)
     few = np.where(np.arange(600) < 4, y, -1)
-    options = TRAINED | {"epochs": 30, "learning_rate": 0.01}
-    m2 = VAEClassifier("m2", latent_dim=2, hidden=(16,), **options)
+    m2 = VAEClassifier("m2", latent_dim=2, hidden=(16,), **TRAINED | {"epochs": 30, "learning_rate": 0.01})
     alone = clone(m2).fit(rows[:4], y[:4]).score(rows, y)
     assert m2.fit(rows, few).score(rows, y) > max(0.95, alone + 0.05)
 
