@@ -19,7 +19,7 @@ from torch import nn
 
 import vaekit
 from vaekit import GAE, VAE, Autoencoder, Graph, PixelCNN, VAEClassifier
-from vaekit.errors import DataError, DataTypeError, OptionError
+from vaekit.errors import DataError, DataTypeError, OptionError, TrainingError
 from vaekit.likelihoods import LIKELIHOODS
 from vaekit.models import SemiSupervisedVAE
 
@@ -199,6 +199,14 @@ def test_the_encoder_of_a_ladder_and_sparse_rows(tmp_path):
     for method in CASES:
         dense = small(method).fit(images.reshape(40, -1), y).predict_proba(images.reshape(40, -1))
         np.testing.assert_allclose(small(method).fit(sparse, y).predict_proba(sparse), dense, atol=1e-4)
+
+
+@pytest.mark.parametrize("label_sum", ["exact", "sampled"])
+def test_m2_that_diverges_keeps_the_last_good_weights(label_sum):
+    m2 = small("m2", learning_rate=1e30, label_sum=label_sum)
+    with pytest.raises(TrainingError, match="no longer a finite number"):
+        m2.fit(X, FEW)
+    assert np.isfinite(m2.predict_proba(X)).all()
 
 
 # -- conventions -------------------------------------------------------------------------------------------------------

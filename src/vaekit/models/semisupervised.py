@@ -142,7 +142,11 @@ class SemiSupervisedVAE(nn.Module):
 
 
 def _two_labels(log_q: Tensor, given: Tensor) -> Tensor:
-    """(2, B): the label given or the likeliest, and one drawn from the others."""
+    """(2, B): the label given or the likeliest, and one of the others, drawn.
+
+    Drawn Gumbel's way, as `torch.multinomial` stops at NaN, which training is to find and name.
+    """
     first = torch.where(given < 0, log_q.argmax(1), given)
-    others = Categorical(logits=log_q.scatter(1, first.unsqueeze(1), -torch.inf), validate_args=False)
-    return torch.stack([first, others.sample()])
+    noise = -torch.empty_like(log_q).exponential_().log()
+    second = (log_q + noise).scatter(1, first.unsqueeze(1), -torch.inf).argmax(1)
+    return torch.stack([first, second])
