@@ -88,11 +88,12 @@ def run(made: FactorImages, method: str, weights: dict[str, Any], seed: int, epo
     }
 
 
-def mean_and_se(values: list[float]) -> dict[str, Any]:
-    """Over the seeds; one has no standard error."""
+def over_seeds(values: list[float]) -> dict[str, Any]:
+    """Mean, its standard error, which one seed has not, and median."""
     return {
         "mean": statistics.mean(values),
         "se": statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else None,
+        "median": statistics.median(values),
     }
 
 
@@ -113,17 +114,20 @@ def chosen(runs: list[dict[str, Any]], method: str, seeds: list[int]) -> dict[st
 def summarise(runs: list[dict[str, Any]], weights: dict[str, dict[str, float]], seeds: list[int]) -> dict[str, Any]:
     """Each method's scores over the seeds, the published orderings, and the metrics' times."""
     kept = {
-        method: [r for r in runs if (r["method"], r["weights"]) == (method, weights[method]) and r["seed"] in seeds]
+        method: [
+            r for s in seeds for r in runs if (r["method"], r["weights"], r["seed"]) == (method, weights[method], s)
+        ]
         for method in METHODS
     }
     names = (*SCORES, "elbo", "reconstruction", "kl", "active_units")
-    table = {m: {name: mean_and_se([r[name] for r in rows]) for name in names} for m, rows in kept.items()}
+    table = {m: {name: over_seeds([r[name] for r in rows]) for name in names} for m, rows in kept.items()}
     orderings = []
     for above, below in PUBLISHED:
         for score in SCORES[:-1]:
             pairs = zip(kept[above], kept[below], strict=True)  # the same seeds in the same order
-            gap = mean_and_se([a[score] - b[score] for a, b in pairs])
-            orderings.append({"above": above, "below": below, "score": score, "holds": gap["mean"] > 0, "gap": gap})
+            gaps = [a[score] - b[score] for a, b in pairs]
+            row = {"above": above, "below": below, "score": score, "gap": over_seeds(gaps)}
+            orderings.append(row | {"holds": row["gap"]["mean"] > 0, "on_seeds": sum(gap > 0 for gap in gaps)})
     spread = {
         score: {
             "between_methods": statistics.pstdev([table[method][score]["mean"] for method in METHODS]),
@@ -169,7 +173,8 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
     for method, scores in summary["scores"].items():
         print(f"{method} {weights[method]}: " + "  ".join(f"{name} {scores[name]['mean']:.3f}" for name in SCORES))
     for row in summary["orderings"]:
-        print(f"{row['above']} above {row['below']} by {row['score']}: {row['gap']['mean']:+.3f} ({row['gap']['se']})")
+        gap = f"{row['gap']['mean']:+.3f} ({row['gap']['se']}), on {row['on_seeds']} of {len(args.seeds)} seeds"
+        print(f"{row['above']} above {row['below']} by {row['score']}: {gap}")
     return result
 
 
