@@ -328,8 +328,14 @@ def test_factors(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch:
         method: np.mean([run["mig"] for run in content["runs"] if run["method"] == method and run["seed"] < 2])
         for method in script.METHODS
     }
+    reported = {(run["method"], run["seed"]): run for run in content["runs"] if run["seed"] < 2}
     for row in content["summary"]["orderings"]:
-        if row["score"] == "mig":
+        score = row["score"]
+        gaps = [reported[row["above"], seed][score] - reported[row["below"], seed][score] for seed in (0, 1)]
+        assert row["on_seeds"] == sum(gap > 0 for gap in gaps)
+        assert row["gap"]["median"] == pytest.approx(np.median(gaps))
+        assert row["gap"]["se"] == pytest.approx(np.std(gaps, ddof=1) / 2**0.5)
+        if score == "mig":
             assert row["gap"]["mean"] == pytest.approx(means[row["above"]] - means[row["below"]])
             assert row["holds"] == (row["gap"]["mean"] > 0)
 
