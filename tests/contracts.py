@@ -110,6 +110,8 @@ LIKELIHOOD_CASES = [
     LikelihoodCase("gaussian", _real([1.0, 0.01])),
     LikelihoodCase("gaussian", _real([2.0, 0.0, 50.0])),
     LikelihoodCase("gaussian", _real([1.0, 2.0, 3.0, 4.0]).reshape(-1, 2, 2)),
+    LikelihoodCase("isotropic", _real([1.0, 0.5])),
+    LikelihoodCase("isotropic", _real([2.0, 0.0, 1.0, 0.5]).reshape(-1, 2, 2)),
     LikelihoodCase("heteroscedastic", _real([1.0, 0.01])),
     LikelihoodCase("heteroscedastic", _real([2.0, 0.0, 50.0])),
     LikelihoodCase("poisson", _whole([6, 2]), 80, 0.7),
@@ -144,8 +146,9 @@ def density_integrates_to_one(case: LikelihoodCase) -> None:
         if stats.high[place] == stats.low[place]:
             continue
         single = LikelihoodCase(case.kind, case.data[(slice(None), *place)][:, None]).make()
-        if case.kind == "gaussian":
-            single.raw_sigma.data.copy_(likelihood.raw_sigma[place].reshape(1))
+        if case.kind in ("gaussian", "isotropic"):
+            single.raw_sigma.data.fill_(float(likelihood.raw_sigma.expand(likelihood.shape)[place]))
+            single.scale.fill_(float(likelihood.scale[place]))  # of all columns together, or as it is
         single.requires_grad_(False)
         p = single(params[(slice(None), *place)][:, None])
 

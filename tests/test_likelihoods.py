@@ -12,6 +12,7 @@ from vaekit.data.rows import Rows
 from vaekit.errors import DataError
 from vaekit.likelihoods import LIKELIHOODS, choose_likelihood
 from vaekit.likelihoods.base import SOFTPLUS_ONE
+from vaekit.models.building import input_scaling
 from vaekit.schema import ColumnStats
 
 
@@ -103,6 +104,36 @@ def test_gaussian_equals_scipy():
     x = np.linspace(0, 90, 30)
     loc, scale = data.mean() + 0.6 * data.std(), data.std() * 1.001
     np.testing.assert_allclose(log_prob(p, x), scipy.stats.norm(loc, scale).logpdf(x), rtol=1e-5)
+
+
+def test_isotropic_equals_scipy():
+    """One sigma, in the standard deviation of all values together, about the means of the columns."""
+    data = np.random.default_rng(0).normal([40, 60], [7, 0.1], (50, 2))
+    likelihood = LIKELIHOODS["isotropic"].from_stats(Rows(data).stats()).double()
+    p = likelihood(torch.tensor([[0.6, -1.0]], dtype=torch.float64))
+    assert likelihood.raw_sigma.shape == ()
+    x = np.linspace(0, 90, 30)
+    loc, scale = data.mean(0) + np.array([0.6, -1.0]) * data.std(), data.std() * 1.001
+    rows = torch.from_numpy(np.stack([x, x], 1))
+    expected = scipy.stats.norm(loc, scale).logpdf(rows).sum(1)
+    np.testing.assert_allclose(p.log_prob(rows).detach(), expected, rtol=1e-5)
+
+
+def test_a_pixel_that_hardly_ever_varies_weighs_no_more_than_others_under_isotropic():
+    """One spot in 10,000 images costs a Gaussian with a sigma a pixel thousands of nats, and this one half a square."""
+    data = np.random.default_rng(0).uniform(size=(10_000, 2))
+    data[:, 1] = 0
+    data[7, 1] = 1.0
+    stats = Rows(data).stats()
+    lost = {}
+    for kind in ("gaussian", "isotropic"):
+        likelihood = LIKELIHOODS[kind].from_stats(stats)
+        values = likelihood(likelihood.marginal(stats)).log_prob(torch.tensor([[0.5, 0.0], [0.5, 1.0]]))
+        lost[kind] = (values[0] - values[1]).item()
+    assert lost["gaussian"] > 4000
+    np.testing.assert_allclose(lost["isotropic"], 0.5 / data.var(), rtol=0.01)
+    scaling = input_scaling(LIKELIHOODS["isotropic"].from_stats(stats), stats)
+    np.testing.assert_allclose(scaling(torch.tensor([[0.5, 1.0]]))[0, 1].item(), 1 / data.std(), rtol=1e-3)
 
 
 def test_heteroscedastic_equals_scipy():

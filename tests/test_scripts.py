@@ -193,6 +193,12 @@ def test_iwae_table1(load: Callable[[str], ModuleType], tmp_path: Path, capsys: 
     assert {(run["method"], run["binarize"]) for run in written(output)["runs"]} == {
         (method, kind) for method in ("VAE", "IWAE, k = 5", "IWAE, k = 50") for kind in ("dynamic", "static")
     }
+    script, annealed = load("reproduce/ais_mnist.py"), tmp_path / "ais_mnist.json"
+    for _ in range(2):  # the second time all is there
+        script.main(["--quick", "--runs", str(tmp_path / "runs"), "--output", str(annealed)])
+    runs = written(annealed)["runs"]
+    assert [run["run"] for run in runs] == list(script.RUNS)
+    assert all(run["ais_samples"] == 20 and math.isfinite(run["bdmc_gap"]) for run in runs)
 
 
 def test_samples_mnist(load: Callable[[str], ModuleType], tmp_path: Path, capsys: Any) -> None:

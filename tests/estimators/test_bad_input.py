@@ -29,8 +29,8 @@ def test_all_faults_of_the_options_in_one_message(iris):
     assert said(OptionError, lambda: vae.fit(iris)) == (
         "latent_dim=0 must be a whole number of at least 1. epochs=1.5 must be a whole number of at least 1. "
         "learning_rate=-1 must be a number above 0. likelihood='gausian' is not one of 'auto', 'bernoulli', 'binomial', "
-        "'gaussian', 'heteroscedastic', 'poisson', 'negative_binomial', 'categorical', 'discretised_logistic', "
-        "'logistic_mixture' "
+        "'gaussian', 'isotropic', 'heteroscedastic', 'poisson', 'negative_binomial', 'categorical', "
+        "'discretised_logistic', 'logistic_mixture' "
         "(did you mean 'gaussian'?)."
     )
     assert not hasattr(vae, "n_features_in_")

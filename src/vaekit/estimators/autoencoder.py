@@ -119,8 +119,7 @@ class Autoencoder(LatentEstimator):
         shape = self.schema_.shape
         scale = torch.where(stats.std > 0, stats.std, 1.0)
         if self.schema_.is_image:  # one spread for all pixels, so that an image keeps its contrasts
-            spread = (stats.std.square() + (stats.mean - stats.mean.mean()).square()).mean().sqrt()
-            scale = torch.full_like(stats.std, float(spread) or 1.0)
+            scale = torch.full_like(stats.std, stats.overall_std or 1.0)
         scaling = Standardise(shape)
         scaling.loc.copy_(stats.mean)
         scaling.scale.copy_(scale)

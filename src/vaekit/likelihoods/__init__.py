@@ -11,7 +11,7 @@ from vaekit.likelihoods.binary import Bernoulli, BinomialCounts
 from vaekit.likelihoods.counts import NegativeBinomialCounts, PoissonCounts
 from vaekit.likelihoods.levels import CategoricalCodes, DiscretisedLogisticLevels
 from vaekit.likelihoods.mixture import LogisticMixture
-from vaekit.likelihoods.real import Gaussian, HeteroscedasticGaussian
+from vaekit.likelihoods.real import Gaussian, HeteroscedasticGaussian, IsotropicGaussian
 from vaekit.likelihoods.table import TableColumns, TableDistribution
 from vaekit.schema import ColumnStats
 
@@ -24,6 +24,7 @@ __all__ = [
     "DiscretisedLogisticLevels",
     "Gaussian",
     "HeteroscedasticGaussian",
+    "IsotropicGaussian",
     "Likelihood",
     "LogisticMixture",
     "NegativeBinomialCounts",
@@ -39,6 +40,7 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
         Bernoulli,
         BinomialCounts,
         Gaussian,
+        IsotropicGaussian,
         HeteroscedasticGaussian,
         PoissonCounts,
         NegativeBinomialCounts,

@@ -73,6 +73,25 @@ class Gaussian(Likelihood):
         return torch.zeros(self.shape, dtype=torch.bool)
 
 
+class IsotropicGaussian(Gaussian):
+    r"""As `Gaussian`, with one learned sigma, and s the standard deviation of all values together.
+
+    For values that share a unit, as pixels do: the bound is then squared error plus the KL term, at the weight between
+    them that training finds best (Rybkin et al. 2021, section 3.1). A pixel that hardly ever varies weighs no more than
+    the others.
+    """
+
+    name = "isotropic"
+
+    def _make_sigma(self) -> None:
+        self.raw_sigma = nn.Parameter(torch.tensor(SOFTPLUS_ONE))
+
+    def calibrate(self, stats: ColumnStats) -> None:
+        """Means of the columns, which of them vary, and the spread of all values."""
+        super().calibrate(stats)
+        self.scale.fill_(stats.overall_std or 1.0)
+
+
 class HeteroscedasticGaussian(Gaussian):
     r"""As `Gaussian`, with a sigma of its own for every point: the decoder's second raw parameter."""
 

@@ -186,7 +186,8 @@ def input_scaling(likelihood: Likelihood, stats: ColumnStats) -> nn.Module:
         scaling.scale.copy_((stats.std / (1 + stats.mean)).clamp_min(0.1))
     else:
         scaling.loc.copy_(stats.mean)
-        scaling.scale.copy_(torch.where(stats.std > 0, stats.std, torch.inf))  # a constant column tells nothing
+        spread = stats.overall_std if likelihood.name == "isotropic" else stats.std
+        scaling.scale.copy_(torch.where(stats.std > 0, spread, torch.inf))  # a constant column tells nothing
     return scaling
 
 

@@ -102,6 +102,11 @@ class ColumnStats:
         return tuple(self.mean.shape)
 
     @property
+    def overall_std(self) -> float:
+        """Standard deviation of all values together, whatever their column, as of pixels that share a unit."""
+        return float((self.std.square() + (self.mean - self.mean.mean()).square()).mean().sqrt())
+
+    @property
     def two_valued(self) -> bool:
         """Whether every value is 0 or the largest value h: x in [0, h] has E[x^2] = h E[x] just then."""
         h = self.high.max()
