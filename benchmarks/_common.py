@@ -19,11 +19,30 @@ _PACKAGES = ("torch", "numpy", "scikit-learn", "vaekit")
 
 
 def parser(doc: str | None, script: str) -> argparse.ArgumentParser:
-    """A parser with the options that every script has; the default output is results/NAME.json beside the script."""
+    """A parser with the options that every script has.
+
+    The default output is results/NAME.json beside the script, of a quick run NAME_quick.json.
+    """
     path = Path(script)
+    output = path.parent / "results" / f"{path.stem}.json"
+
+    class Quick(argparse.Action):
+        """Sets `quick`, and an output of its own where none was named."""
+
+        def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+            namespace.quick = True
+            if namespace.output == output:
+                namespace.output = output.with_stem(f"{path.stem}_quick")
+
     out = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    out.add_argument("--quick", action="store_true", help="a small budget: shows that the script works, nothing else")
-    out.add_argument("--output", type=Path, default=path.parent / "results" / f"{path.stem}.json", help="JSON to write")
+    out.add_argument("--output", type=Path, default=output, help="JSON to write")
+    out.add_argument(
+        "--quick",
+        action=Quick,
+        nargs=0,
+        default=False,
+        help="a small budget: shows that the script works, nothing else",
+    )
     return out
 
 

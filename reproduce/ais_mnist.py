@@ -1,12 +1,12 @@
 """How far 5,000 importance samples are off: annealed importance sampling of the VAE and IWAEs of `iwae_table1.py`.
 
-    python reproduce/ais_mnist.py           # after iwae_table1.py, of whose RUNs it takes those that are there
+    python reproduce/ais_mnist.py           # those RUNs of iwae_table1.py that are there; 20 minutes each
     python reproduce/ais_mnist.py --quick
 
 On 1,000 test images, every tenth, the bound by 5,000 samples of the recognition model and that by 16 annealed chains
-of 500 temperatures from it; on 200 images simulated from the model a lower and an upper bound (bidirectional Monte
-Carlo), whose gap bounds the error of both there. Wu et al. (2017) do so for their decoders. Goes on where it was
-stopped.
+of 200 temperatures from it; on 200 images simulated from the model an annealed lower and an upper bound (bidirectional
+Monte Carlo), whose gap bounds the error of either on those images. Wu et al. (2017) do so for their decoders. Goes on
+where it was stopped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def anneal(folder: Path, quick: bool) -> dict[str, Any]:
     """Both bounds of the test images, and the sandwich."""
     source = load_dataset("digits" if quick else "mnist")
     X = source.X[-20:] if quick else source.X_test[::10]
-    how = Annealing(chains=2, temperatures=5) if quick else Annealing()
+    how = Annealing(chains=2, temperatures=5) if quick else Annealing(temperatures=200)
     began = time.perf_counter()
     found = vaekit.load(folder).anneal(X, how, simulated=5 if quick else 200, num_samples=20 if quick else 5000)
     return {"run": folder.name} | found | {"minutes": round((time.perf_counter() - began) / 60, 1)}
@@ -41,11 +41,13 @@ def main(argv: list[str] | None = None) -> None:
     options.add_argument("--runs", type=Path, default=Path("iwae-runs"), help="folder of the RUNs")
     args = options.parse_args(argv)
     runs = previous_runs(args.output)
-    for name in RUNS:
-        folder = args.runs / name
-        if any(each["run"] == name for each in runs) or not (folder / "model.safetensors").exists():
+    there = [name for name in RUNS if (args.runs / name / "model.safetensors").exists()]
+    if not there:
+        raise SystemExit(f"No RUN in {args.runs}: run iwae_table1.py first, or name its folder with --runs.")
+    for name in there:
+        if any(each["run"] == name for each in runs):
             continue
-        found = anneal(folder, args.quick)
+        found = anneal(args.runs / name, args.quick)
         runs.append(found)
         shown = f"{found['ais_importance_weighted']:.2f} by importance, {found['ais']:.2f} by annealing"
         print(f"{name}: {shown}, gap {found['bdmc_gap']:.3f}", flush=True)

@@ -110,7 +110,7 @@ LIKELIHOOD_CASES = [
     LikelihoodCase("gaussian", _real([1.0, 0.01])),
     LikelihoodCase("gaussian", _real([2.0, 0.0, 50.0])),
     LikelihoodCase("gaussian", _real([1.0, 2.0, 3.0, 4.0]).reshape(-1, 2, 2)),
-    LikelihoodCase("isotropic", _real([1.0, 0.5])),
+    LikelihoodCase("isotropic", np.add(_real([1.0, 0.5]), [0.0, 300.0])),
     LikelihoodCase("isotropic", _real([2.0, 0.0, 1.0, 0.5]).reshape(-1, 2, 2)),
     LikelihoodCase("heteroscedastic", _real([1.0, 0.01])),
     LikelihoodCase("heteroscedastic", _real([2.0, 0.0, 50.0])),
@@ -148,7 +148,7 @@ def density_integrates_to_one(case: LikelihoodCase) -> None:
         single = LikelihoodCase(case.kind, case.data[(slice(None), *place)][:, None]).make()
         if case.kind in ("gaussian", "isotropic"):
             single.raw_sigma.data.fill_(float(likelihood.raw_sigma.expand(likelihood.shape)[place]))
-            single.scale.fill_(float(likelihood.scale[place]))  # of all columns together, or as it is
+            single.scale.fill_(float(likelihood.scale[place]))  # of all columns together, or its own anyway
         single.requires_grad_(False)
         p = single(params[(slice(None), *place)][:, None])
 

@@ -107,13 +107,13 @@ def test_gaussian_equals_scipy():
 
 
 def test_isotropic_equals_scipy():
-    """One sigma, in the standard deviation of all values together, about the means of the columns."""
-    data = np.random.default_rng(0).normal([40, 60], [7, 0.1], (50, 2))
+    """One sigma, in the root of the mean variance, about the means of the columns, however far apart those are."""
+    data = np.random.default_rng(0).normal([40, 600], [7, 0.1], (50, 2))
     likelihood = LIKELIHOODS["isotropic"].from_stats(Rows(data).stats()).double()
     p = likelihood(torch.tensor([[0.6, -1.0]], dtype=torch.float64))
     assert likelihood.raw_sigma.shape == ()
-    x = np.linspace(0, 90, 30)
-    loc, scale = data.mean(0) + np.array([0.6, -1.0]) * data.std(), data.std() * 1.001
+    x, spread = np.linspace(0, 90, 30), data.var(0).mean() ** 0.5
+    loc, scale = data.mean(0) + np.array([0.6, -1.0]) * spread, spread * 1.001
     rows = torch.from_numpy(np.stack([x, x], 1))
     expected = scipy.stats.norm(loc, scale).logpdf(rows).sum(1)
     np.testing.assert_allclose(p.log_prob(rows).detach(), expected, rtol=1e-5)
@@ -131,9 +131,9 @@ def test_a_pixel_that_hardly_ever_varies_weighs_no_more_than_others_under_isotro
         values = likelihood(likelihood.marginal(stats)).log_prob(torch.tensor([[0.5, 0.0], [0.5, 1.0]]))
         lost[kind] = (values[0] - values[1]).item()
     assert lost["gaussian"] > 4000
-    np.testing.assert_allclose(lost["isotropic"], 0.5 / data.var(), rtol=0.01)
+    np.testing.assert_allclose(lost["isotropic"], 0.5 / data.var(0).mean(), rtol=0.01)
     scaling = input_scaling(LIKELIHOODS["isotropic"].from_stats(stats), stats)
-    np.testing.assert_allclose(scaling(torch.tensor([[0.5, 1.0]]))[0, 1].item(), 1 / data.std(), rtol=1e-3)
+    np.testing.assert_allclose(scaling(torch.tensor([[0.5, 1.0]]))[0, 1].item(), data.var(0).mean() ** -0.5, rtol=1e-3)
 
 
 def test_heteroscedastic_equals_scipy():
@@ -185,18 +185,19 @@ def test_large_counts_keep_their_precision_in_float32(count):
 def test_real_data_may_have_any_unit(unit):
     """The square of 1e-30 is no number of float32, but the density is: masses of electrons are data too."""
     data = (np.random.default_rng(0).normal(size=(100, 2)) * unit).astype(np.float32)
-    for kind in ("gaussian", "heteroscedastic"):
+    for kind in ("gaussian", "isotropic", "heteroscedastic"):
         likelihood = LIKELIHOODS[kind].from_stats(Rows(data).stats())
         values = likelihood(likelihood.marginal(Rows(data).stats())).log_prob(torch.from_numpy(data))
         wide = data.astype(np.float64)
-        expected = scipy.stats.norm(wide.mean(0), wide.std(0) * 1.001).logpdf(wide).sum(1)
+        scale = wide.std(0) if kind != "isotropic" else ((wide / unit).var(0).mean()) ** 0.5 * unit
+        expected = scipy.stats.norm(wide.mean(0), scale * 1.001).logpdf(wide).sum(1)
         np.testing.assert_allclose(values.detach(), expected, rtol=1e-5, atol=1e-4)
 
 
 # -- edges -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["gaussian", "heteroscedastic"])
+@pytest.mark.parametrize("kind", ["gaussian", "isotropic", "heteroscedastic"])
 @pytest.mark.parametrize("other", [0.0, 7.5, 1e30])
 def test_a_constant_column_counts_nothing(kind, other):
     """Whatever stands in it later, and its samples are the constant itself."""
@@ -358,7 +359,8 @@ def test_columns_without_names_are_numbered():
             True,
             "float32",
             "gaussian",
-            "likelihood: Gaussian with a learned scale per feature, since the values are real numbers",
+            "likelihood: Gaussian with a learned scale per feature, since the values are real numbers"
+            "; for images try 'isotropic', one scale for all pixels",
         ),
     ],
 )

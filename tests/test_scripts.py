@@ -45,6 +45,14 @@ def written(path: Path) -> dict[str, Any]:
     return content
 
 
+def test_a_quick_run_leaves_the_record_of_a_whole_one_alone(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    parse = load("benchmarks/_common.py").parser(None, str(tmp_path / "speed.py")).parse_args
+    assert (parse([]).quick, parse([]).output) == (False, tmp_path / "results" / "speed.json")
+    assert (parse(["--quick"]).quick, parse(["--quick"]).output.name) == (True, "speed_quick.json")
+    for options in (["--quick", "--output", "a.json"], ["--output", "a.json", "--quick"]):
+        assert (parse(options).quick, parse(options).output) == (True, Path("a.json"))
+
+
 def test_train_step(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
     output = tmp_path / "train_step.json"
     load("benchmarks/train_step.py").main(["--quick", "--rounds", "2", "--output", str(output)])

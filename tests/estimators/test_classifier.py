@@ -180,7 +180,7 @@ def test_the_default_is_a_vae_with_the_options_of_the_classifier():
 def test_m2_under_every_likelihood_survives_saving(likelihood, tmp_path):
     rng = np.random.default_rng(0)
     whole = rng.integers(0, 2 if likelihood == "bernoulli" else 5, (60, 3, 4))
-    rows = rng.normal(size=(60, 6)) if likelihood in ("gaussian", "heteroscedastic") else whole
+    rows = rng.normal(size=(60, 6)) if likelihood in ("gaussian", "isotropic", "heteroscedastic") else whole
     options = {**SMALL, "likelihood": likelihood}
     fitted = VAEClassifier("m2", **options).fit(rows, np.where(np.arange(60) < 30, np.arange(60) % 3, -1))
     assert fitted.likelihood_ == likelihood and np.isfinite(fitted.history_[-1]["train"])

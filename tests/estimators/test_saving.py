@@ -16,6 +16,7 @@ from vaekit.errors import OptionError, RunError
 RNG = np.random.default_rng(0)
 CASES = {
     "gaussian": ({}, RNG.normal(size=(40, 3))),
+    "isotropic": ({"likelihood": "isotropic"}, RNG.normal(size=(40, 3))),
     "heteroscedastic": ({"likelihood": "heteroscedastic"}, RNG.normal(size=(40, 3))),
     "bernoulli": ({}, RNG.integers(0, 2, (40, 6))),
     "grey": ({"likelihood": "bernoulli"}, RNG.integers(0, 9, (40, 6))),

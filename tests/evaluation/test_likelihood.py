@@ -226,6 +226,8 @@ def test_gaussian_fit_is_the_sample_mean_and_deviation():
     expected = scipy.stats.norm(x.mean(0), x.std(0)).logpdf(x).sum(1)
     for kind in ("gaussian", "heteroscedastic"):
         np.testing.assert_allclose(fitted(kind, x).mean(), expected.mean(), atol=1e-4)
+    one = scipy.stats.norm(x.mean(0), x.var(0).mean() ** 0.5).logpdf(x).sum(1)
+    np.testing.assert_allclose(fitted("isotropic", x).mean(), one.mean(), atol=1e-4)
 
 
 def test_categorical_fit_finds_the_frequencies():

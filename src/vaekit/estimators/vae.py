@@ -50,7 +50,7 @@ class VAE(BoundEstimator, DensityEstimator):
         decoder: own module from (B, L) to the likelihood's raw parameters (B, P, \*shape); a
             `vaekit.models.VariationalWeights` makes its weights latent too, and the objective a bound over them.
         likelihood: "auto" (see `vaekit.likelihoods.choose_likelihood`), "bernoulli", "binomial", "gaussian" (a sigma
-            per feature), "isotropic" (one sigma), "heteroscedastic" (a sigma per point), "poisson",
+            per feature), "isotropic" (one for all), "heteroscedastic" (a sigma per point), "poisson",
             "negative_binomial", "categorical", "discretised_logistic" or "logistic_mixture".
         binarize: how grey-scale values are made binary for "bernoulli": "dynamic" (drawn anew at each visit), "static"
             (drawn once) or "threshold" (at half of the largest). Scores are of one fixed draw, keyed by the row.

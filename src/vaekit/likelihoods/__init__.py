@@ -69,4 +69,5 @@ def choose_likelihood(stats: ColumnStats, *, is_image: bool, dtype: str) -> tupl
         return "discretised_logistic", f"likelihood: discretised logistic with {int(high) + 1} levels, since {why}"
     if whole:
         return "negative_binomial", "likelihood: negative binomial, since the values are counts"
-    return "gaussian", "likelihood: Gaussian with a learned scale per feature, since the values are real numbers"
+    hint = "; for images try 'isotropic', one scale for all pixels" if is_image else ""
+    return "gaussian", f"likelihood: Gaussian with a learned scale per feature, since the values are real numbers{hint}"

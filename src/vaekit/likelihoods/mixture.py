@@ -137,8 +137,7 @@ class LogisticMixture(Likelihood):
     def calibrate(self, stats: ColumnStats) -> None:
         """Mean and spread over all values."""
         self.loc.copy_(stats.mean.mean())
-        spread = (stats.std.square() + (stats.mean - stats.mean.mean()).square()).mean().sqrt()
-        self.spread.copy_(spread.clamp_min(0.5))
+        self.spread.fill_(max(stats.overall_std, 0.5))
 
     def describe_support(self) -> str:
         """0 to levels - 1."""

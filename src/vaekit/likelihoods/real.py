@@ -74,11 +74,10 @@ class Gaussian(Likelihood):
 
 
 class IsotropicGaussian(Gaussian):
-    r"""As `Gaussian`, with one learned sigma, and s the standard deviation of all values together.
+    r"""As `Gaussian`, with one learned sigma, and for s the root of the mean variance of the columns that vary.
 
-    For values that share a unit, as pixels do: the bound is then squared error plus the KL term, at the weight between
-    them that training finds best (Rybkin et al. 2021, section 3.1). A pixel that hardly ever varies weighs no more than
-    the others.
+    For values that share a unit, as pixels do: minus the bound is squared error plus the KL term, at the weight between
+    them that training finds best (cf. Rybkin et al. 2021). A pixel that hardly ever varies weighs no more than others.
     """
 
     name = "isotropic"
@@ -87,9 +86,9 @@ class IsotropicGaussian(Gaussian):
         self.raw_sigma = nn.Parameter(torch.tensor(SOFTPLUS_ONE))
 
     def calibrate(self, stats: ColumnStats) -> None:
-        """Means of the columns, which of them vary, and the spread of all values."""
+        """Means of the columns, which of them vary, and their spread."""
         super().calibrate(stats)
-        self.scale.fill_(stats.overall_std or 1.0)
+        self.scale.fill_(stats.pooled_std or 1.0)
 
 
 class HeteroscedasticGaussian(Gaussian):

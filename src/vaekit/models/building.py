@@ -172,7 +172,8 @@ def input_scaling(likelihood: Likelihood, stats: ColumnStats) -> nn.Module:
     """The first layer that suits a kind of data.
 
     Binary values stay as they are, codes become indicators, whole numbers with a known end are divided by it, open
-    counts become standardised logarithms and real numbers are standardised, column by column.
+    counts become standardised logarithms and real numbers are standardised, column by column, or under "isotropic" by
+    one spread for all.
     """
     if isinstance(likelihood, CategoricalCodes):
         return OneHot(likelihood.num_params)
@@ -186,7 +187,7 @@ def input_scaling(likelihood: Likelihood, stats: ColumnStats) -> nn.Module:
         scaling.scale.copy_((stats.std / (1 + stats.mean)).clamp_min(0.1))
     else:
         scaling.loc.copy_(stats.mean)
-        spread = stats.overall_std if likelihood.name == "isotropic" else stats.std
+        spread = stats.pooled_std if likelihood.name == "isotropic" else stats.std
         scaling.scale.copy_(torch.where(stats.std > 0, spread, torch.inf))  # a constant column tells nothing
     return scaling
 

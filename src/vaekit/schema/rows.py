@@ -103,8 +103,14 @@ class ColumnStats:
 
     @property
     def overall_std(self) -> float:
-        """Standard deviation of all values together, whatever their column, as of pixels that share a unit."""
+        """Standard deviation of all values together, whatever their column."""
         return float((self.std.square() + (self.mean - self.mean.mean()).square()).mean().sqrt())
+
+    @property
+    def pooled_std(self) -> float:
+        """Root of the mean variance of the columns that vary, each about its own mean; 0 where none does."""
+        varies = self.high > self.low
+        return float(self.std[varies].square().mean().sqrt()) if bool(varies.any()) else 0.0
 
     @property
     def two_valued(self) -> bool:
