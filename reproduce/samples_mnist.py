@@ -1,13 +1,14 @@
 """Samples of MNIST from an autoencoder and a VAE, from N(0, I) and from a mixture fitted to the codes afterwards.
 
-    python reproduce/samples_mnist.py           # about 25 minutes of two cores
+    python reproduce/samples_mnist.py           # 15 to 20 minutes of a slow core for each of six fits
     python reproduce/samples_mnist.py --quick   # on the digits: shows that the script works
 
 The question of Ghosh et al. (2020, table 1): does a density fitted to the codes after training draw better than the
 prior that a VAE was trained with? Both models have convolutions of 16 and 32 channels, 16 latent units, and squared
 error (of the VAE a Gaussian with one learned sigma for all pixels), on grey levels from 0 to 1; a sample is the mean of
 p(x|z). 10,000 of them are compared with the 10,000 test images by features of a classifier that is trained here on the
-labelled training images: distances are not comparable with the published ones, their order is. Three seeds.
+labelled training images: distances are not comparable with the published ones, their order is. Three seeds; goes on
+where it was stopped.
 """
 
 from __future__ import annotations
