@@ -41,7 +41,7 @@ def parser(doc: str | None, script: str) -> argparse.ArgumentParser:
         action=Quick,
         nargs=0,
         default=False,
-        help="a small budget: shows that the script works, nothing else",
+        help="a small budget, into NAME_quick.json: shows that the script works, nothing else",
     )
     return out
 

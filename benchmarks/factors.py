@@ -27,7 +27,7 @@ from _common import parser, previous_runs, record, write
 
 from vaekit import VAE
 from vaekit.data import FactorImages, factor_images
-from vaekit.evaluation import dci, factor_vae_score, mig, sap
+from vaekit.evaluation import dci, factor_vae_score, mean_and_se, mig, sap
 
 METHODS: dict[str, dict[str, Any]] = {
     "VAE": {},
@@ -90,11 +90,8 @@ def run(made: FactorImages, method: str, weights: dict[str, Any], seed: int, epo
 
 def over_seeds(values: list[float]) -> dict[str, Any]:
     """Mean, its standard error, which one seed has not, and median."""
-    return {
-        "mean": statistics.mean(values),
-        "se": statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else None,
-        "median": statistics.median(values),
-    }
+    mean, se = mean_and_se(np.array(values))
+    return {"mean": mean, "se": se, "median": statistics.median(values)}
 
 
 def chosen(runs: list[dict[str, Any]], method: str, seeds: list[int]) -> dict[str, float]:

@@ -13,7 +13,6 @@ where it was stopped.
 
 from __future__ import annotations
 
-import statistics
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from _common import parser, previous_runs, record, write
 
 import vaekit
 from vaekit.data.datasets import load_dataset
-from vaekit.evaluation import features_of, sample_quality, train_features
+from vaekit.evaluation import features_of, mean_and_se, sample_quality, train_features
 from vaekit.nn import ConvDecoder, ConvEncoder
 
 LATENT, CHANNELS = 16, (16, 32)
@@ -87,9 +86,7 @@ def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for source in ("prior", "fitted", "reconstruction"):
             row: dict[str, Any] = {"model": kind, "codes": source, "seeds": len(own)}
             for name in NAMES:
-                values = [each[source][name] for each in own]
-                row[name] = round(statistics.mean(values), 4)
-                row[f"{name}_se"] = round(statistics.stdev(values) / len(values) ** 0.5, 4) if len(values) > 1 else None
+                row[name], row[f"{name}_se"] = mean_and_se(np.array([each[source][name] for each in own]))
             row["published_fid"] = PUBLISHED[kind].get(source)
             table.append(row)
     return table

@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse
 import torch
 
+from vaekit.data.rows import Rows
 from vaekit.errors import DataError, DataTypeError
 from vaekit.schema import ArraySchema, ColumnStats, Graph
 
@@ -42,6 +43,14 @@ def test_json_and_back(schema):
 def test_size_and_images(shape, size, image):
     schema = ArraySchema(shape, "uint8")
     assert (schema.size, schema.is_image) == (size, image)
+
+
+def test_spreads_of_all_values_and_about_the_means_of_columns():
+    data = np.random.default_rng(0).normal([3.0, 50.0, 7.0], [2.0, 0.1, 0.0], (40, 3))
+    stats = Rows(data).stats()
+    np.testing.assert_allclose(stats.overall_std, data.std())
+    np.testing.assert_allclose(stats.pooled_std, ((data[:, 0].var() + data[:, 1].var()) / 2) ** 0.5)
+    assert Rows(data[:, 2:]).stats().pooled_std == 0
 
 
 def test_placeholder_columns_lie_between_0_and_1():

@@ -74,10 +74,11 @@ class Gaussian(Likelihood):
 
 
 class IsotropicGaussian(Gaussian):
-    r"""As `Gaussian`, with one learned sigma, and for s the root of the mean variance of the columns that vary.
+    r"""As `Gaussian`, with one sigma and one spread: x_d ~ N(m_d + s a_d, (s sigma)^2).
 
-    For values that share a unit, as pixels do: minus the bound is squared error plus the KL term, at the weight between
-    them that training finds best (cf. Rybkin et al. 2021). A pixel that hardly ever varies weighs no more than others.
+    s is the root of the mean variance of the columns that vary, each about its own mean. For values that share a unit,
+    as pixels do: minus the bound is squared error plus the KL term, at the weight between them that training finds best
+    (cf. Rybkin et al. 2021). A pixel that hardly ever varies weighs no more than others.
     """
 
     name = "isotropic"

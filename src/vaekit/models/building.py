@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vaekit.errors import OptionError
-from vaekit.likelihoods import Autoregressive, CategoricalCodes, Likelihood
+from vaekit.likelihoods import Autoregressive, CategoricalCodes, Gaussian, Likelihood
 from vaekit.models.base import LatentVariableModel
 from vaekit.models.hierarchical import HierarchicalVAE
 from vaekit.models.vae import VAE
@@ -172,8 +172,7 @@ def input_scaling(likelihood: Likelihood, stats: ColumnStats) -> nn.Module:
     """The first layer that suits a kind of data.
 
     Binary values stay as they are, codes become indicators, whole numbers with a known end are divided by it, open
-    counts become standardised logarithms and real numbers are standardised, column by column, or under "isotropic" by
-    one spread for all.
+    counts become standardised logarithms and real numbers are standardised, by the spread that their likelihood has.
     """
     if isinstance(likelihood, CategoricalCodes):
         return OneHot(likelihood.num_params)
@@ -187,7 +186,7 @@ def input_scaling(likelihood: Likelihood, stats: ColumnStats) -> nn.Module:
         scaling.scale.copy_((stats.std / (1 + stats.mean)).clamp_min(0.1))
     else:
         scaling.loc.copy_(stats.mean)
-        spread = stats.pooled_std if likelihood.name == "isotropic" else stats.std
+        spread = likelihood.scale if isinstance(likelihood, Gaussian) else stats.std
         scaling.scale.copy_(torch.where(stats.std > 0, spread, torch.inf))  # a constant column tells nothing
     return scaling
 
