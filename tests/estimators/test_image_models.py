@@ -54,6 +54,8 @@ def test_pixelcnn(data, tmp_path):
     scores = model.score_samples(data)
     assert model.history_[-1]["validation"] > model.history_[0]["validation"]
     assert abs(model.score(data) - scores.mean()) < 1e-3
+    np.testing.assert_array_equal(model.score_samples(data, num_samples=5), scores)  # for code that scores any model
+    assert model.score(data, num_samples=5) == model.score(data)
     drawn = model.sample(4, random_state=0)
     assert drawn.shape == (4, 8, 8) and drawn.dtype == data.dtype and drawn.max() <= data.max()
     upper = np.zeros((8, 8), dtype=bool)
@@ -71,6 +73,30 @@ def test_pixelcnn(data, tmp_path):
     assert summary["bits_per_dim"] == pytest.approx(-summary["log_likelihood"] / (64 * np.log(2)))
     gain = summary["log_likelihood"] - summary["independent"]
     assert abs(summary["gain_over_independent"] - gain) < 1e-6
+
+
+@pytest.mark.parametrize("X", [BINARY[0], BINARY[0, :1], BINARY[:2, :4], BINARY[:2].reshape(2, 64), BINARY[0, 0, 0]])
+def test_only_whole_images_are_completed(X):
+    model = vaekit.PixelCNN(layers=1, channels=4, kernel_size=3, **SMALL).fit(BINARY[:20])
+    with pytest.raises(DataError) as error:
+        model.complete(X, np.ones((8, 8), bool))
+    assert str(error.value) == f"X must hold images of shape (8, 8), (n, *shape) in all, not an array of {X.shape}."
+
+
+@pytest.mark.parametrize(
+    ("objective", "samples", "said"), [("iwae", 1, True), ("dreg", 1, True), ("stl", 1, False), ("iwae", 2, False)]
+)
+def test_one_importance_sample_is_said_to_be_the_elbo(objective, samples, said, capsys):
+    settings = SMALL | {"epochs": 1, "verbose": 1}
+    vaekit.VAE(2, (4,), objective=objective, samples=samples, **settings).fit(BINARY[:20])
+    line = f"objective={objective!r}: samples=1 makes it the ELBO; samples=5, say, a tighter bound"
+    assert (line in capsys.readouterr().err) == said
+
+
+@pytest.mark.parametrize("options", [{"free_bits": 0.1}, {"kl": "analytic"}])
+def test_an_own_prior_without_its_kl_cannot_have_what_needs_it(options):
+    with pytest.raises(OptionError, match="prior='normal'"):
+        vaekit.VAE(3, (4,), prior=GaussianMixture(3, 2), **options, **SMALL).fit(BINARY)
 
 
 def test_colours_are_fitted_and_drawn():
@@ -97,15 +123,14 @@ def test_a_fitted_prior_draws_near_the_codes(tmp_path):
         spread = 0 if len(codes) == 1 else np.diag((codes[1] ** 2).mean(0))  # the posteriors' own, beside that of means
         np.testing.assert_allclose(np.cov(z.T), np.cov(codes[0].T) + spread, rtol=0.25, atol=0.2 * np.cov(z.T).max())
         assert np.abs(z.mean(0) - codes[0].mean(0)).max() < 0.2 * codes[0].std(0).max() + 0.05
-        options = {"prior": "fitted"} if kind is vaekit.VAE else {}
-        drawn = model.sample(3, random_state=0, **options)
+        drawn = model.sample(3, random_state=0, prior="fitted")
         assert drawn.shape == (3, 8, 8) and drawn.dtype == np.uint8
         model.save(tmp_path / kind.__name__)
         again = vaekit.load(tmp_path / kind.__name__)
-        np.testing.assert_array_equal(again.sample(3, random_state=0, **options), drawn)
+        np.testing.assert_array_equal(again.sample(3, random_state=0, prior="fitted"), drawn)
         model.fit(LEVELS)
         with pytest.raises(OptionError, match="call fit_prior"):
-            model.sample(3, **options)
+            model.sample(3, prior="fitted")
 
 
 def test_annealing_is_above_the_bound_of_few_samples():

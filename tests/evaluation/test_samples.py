@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 from sklearn.datasets import load_digits
 
-from vaekit.errors import DataError
+from vaekit.errors import DataError, OptionError
 from vaekit.evaluation import (
     features_of,
     frechet_distance,
@@ -72,6 +72,8 @@ def test_few_rows_and_singular_covariances():
             call(rows[:1], rows)
         with pytest.raises(DataError, match="as many columns and at least"):
             call(rows, rows[:, :3])
+        with pytest.raises(DataError, match="hold NaN or infinity"):
+            call(np.where(rows == rows[0, 0], np.nan, rows), rows)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,20 @@ def test_the_classifier_learns_and_is_a_function_of_the_seed(digits, network):
     assert (predicted == labels[1200:]).mean() > 0.8
     again = train_features(images[:1200], labels[:1200], epochs=12)
     np.testing.assert_array_equal(features_of(again, images[:5]), features_of(network, images[:5]))
+
+
+@pytest.mark.parametrize("shape", [(5, 16, 16), (5, 9, 9), (5, 1, 8, 8), (0, 8, 8)])
+def test_features_are_of_images_like_those_of_the_training(network, shape):
+    with pytest.raises(DataError) as error:
+        features_of(network, np.zeros(shape))
+    assert str(error.value) == f"The network takes images of shape (8, 8), not an array of shape {shape}."
+
+
+def test_no_epochs_and_no_neighbours(digits):
+    with pytest.raises(OptionError, match="epochs=0 must be a whole number of at least 1"):
+        train_features(digits[0][:20], digits[1][:20], epochs=0)
+    with pytest.raises(OptionError, match="neighbours=0 must be a whole number of at least 1"):
+        precision_recall(RNG.normal(size=(6, 2)), RNG.normal(size=(6, 2)), neighbours=0)
 
 
 def test_worse_images_are_further_away(digits, network):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vaekit.data.rows import Rows
 from vaekit.estimators.inputs import like_input
 from vaekit.estimators.latent import LatentEstimator
-from vaekit.estimators.options import check_draws
+from vaekit.estimators.options import check_choice, check_draws
 from vaekit.evaluation.likelihood import mean_and_se
 from vaekit.models import Autoencoder as Model
 from vaekit.models.building import Headed, dry_run
@@ -155,13 +155,25 @@ class Autoencoder(LatentEstimator):
         return MeanEncoder(self.model_.scaling, self.model_.encoder, self.latent_dim)
 
     @torch.no_grad()
-    def sample(self, n: int = 1, random_state: int | np.random.RandomState | None = None) -> Any:
+    def sample(
+        self,
+        n: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+        *,
+        prior: Literal["fitted"] = "fitted",
+    ) -> Any:
         """Draw n codes from the mixture of `fit_prior` and decode them; without that an autoencoder cannot sample.
+
+        Args:
+            n: rows to draw.
+            random_state: of the draws.
+            prior: "fitted", as of a `VAE`; an autoencoder has no other.
 
         Raises:
             OptionError: `fit_prior` was not called.
         """
         check_is_fitted(self, "model_")
+        check_choice("prior", prior, ["fitted"])
         check_draws("n", n, random_state)
         with isolated_rng(resolve_seed(random_state)):
             z = self._fitted_codes(n)

@@ -63,6 +63,8 @@ class BoundTraining(RowEstimator):
         beta, free_bits, samples = self.beta, self.free_bits, self.samples
         if self.objective in _MULTI_SAMPLE:
             bound = _MULTI_SAMPLE[self.objective]
+            if samples == 1 and self.objective != "stl":
+                self._say(f"objective={self.objective!r}: samples=1 makes it the ELBO; samples=5, say, a tighter bound")
             return lambda x, factor: bound(self._terms(model, x, samples), beta=beta * factor)
         if self.objective == "tc":
             return lambda x, factor: total_correlation(self._terms(model, x, samples), n, beta=beta, weight=factor)

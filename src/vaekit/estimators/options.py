@@ -150,7 +150,7 @@ def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
     faults.number("beta", params["beta"], low=0)
     faults.number("kl_warmup", params["kl_warmup"], low=0)
     faults.number("free_bits", params["free_bits"], low=0)
-    own = isinstance(params["prior"], Prior)  # it may give its KL
+    own = isinstance(params["prior"], Prior) and type(params["prior"]).kl_units is not Prior.kl_units
     closed = conditional or own or params["prior"] == "normal"
     analytic = closed and params["kl"] != "monte_carlo"
     if params["free_bits"] and (not analytic or params["objective"] != "elbo"):

@@ -142,11 +142,12 @@ class PixelCNN(DensityEstimator):
         rows = self._prepare(self._read(X), training=False)
         return rows, score_density(self.model_, rows)
 
-    def score_samples(self, X: Any) -> np.ndarray:
-        """log p(x) of each row, (n,) in nats: exact."""
+    def score_samples(self, X: Any, num_samples: int | None = None) -> np.ndarray:
+        """log p(x) of each row, (n,) in nats: exact, so that `num_samples` has no use; as in all three, it is for code
+        that scores any model."""
         return self._scores(X)[1].astype(np.float32)
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, num_samples: int | None = None) -> float:
         """Mean of `score_samples`."""
         return float(self._scores(X)[1].mean())
 
@@ -176,10 +177,12 @@ class PixelCNN(DensityEstimator):
             random_state: of the draws.
 
         Raises:
-            DataError: `observed` is not of booleans of such a shape, or splits a pixel.
+            DataError: X is not of such a shape, or `observed` not of booleans of such a shape, or splits a pixel.
         """
         check_is_fitted(self, "model_")
         seen, images, shape = np.asarray(observed), np.asarray(X), tuple(self.schema_.shape)
+        if images.ndim == 0 or images.shape[1:] != shape:
+            raise DataError(f"X must hold images of shape {shape}, (n, *shape) in all, not an array of {images.shape}.")
         if seen.dtype != np.bool_ or seen.shape not in (shape, (len(images), *shape)):
             raise DataError(f"observed must hold booleans of shape {shape} or {(len(images), *shape)}.")
         if len(shape) == 3 and (seen != seen[..., :1, :, :]).any():

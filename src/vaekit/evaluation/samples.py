@@ -17,7 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
 from vaekit.data.rows import Rows
-from vaekit.errors import DataError
+from vaekit.errors import DataError, Faults
 from vaekit.nn import ConvEncoder
 from vaekit.randomness import isolated_rng
 from vaekit.training.loop import TrainingSettings, train
@@ -35,7 +35,7 @@ class FeatureNetwork(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], classes: int, top: float, features: int = 64) -> None:
         super().__init__()
-        self.top = top
+        self.shape, self.top = shape, top
         self.body = ConvEncoder(shape, (32, 64), features)
         self.head = nn.Linear(features, classes)
 
@@ -73,7 +73,9 @@ def train_features(X: Any, y: Any, *, epochs: int = 3, seed: int = 0) -> Feature
 
     Raises:
         DataError: the rows are no images, or the labels too few.
+        OptionError: no epochs.
     """
+    _check_count("epochs", epochs)
     rows, labels = Rows(np.asarray(X)), np.unique(np.asarray(y), return_inverse=True)
     if len(rows.shape) not in (2, 3) or len(labels[1]) != len(rows) or len(labels[0]) < 2:
         raise DataError("Features need images (n, H, W) or (n, C, H, W) and a label for each, of at least two classes.")
@@ -91,8 +93,14 @@ def train_features(X: Any, y: Any, *, epochs: int = 3, seed: int = 0) -> Feature
 
 @torch.no_grad()
 def features_of(network: FeatureNetwork, X: Any) -> np.ndarray:
-    """(n, F) features of rows, float64."""
+    """(n, F) features of rows, float64.
+
+    Raises:
+        DataError: the rows are not of the shape that the network was trained on, or there are none.
+    """
     rows = Rows(np.asarray(X))
+    if rows.shape != network.shape or not len(rows):
+        raise DataError(f"The network takes images of shape {network.shape}, not an array of shape {np.shape(X)}.")
     return torch.cat([network.features(rows.raw(part)) for part in rows.chunks(512)]).double().numpy()
 
 
@@ -147,7 +155,12 @@ def precision_recall(real: np.ndarray, sampled: np.ndarray, neighbours: int = 3)
 
     Returns:
         The share of samples within reach of the real rows, and that of real rows within reach of the samples.
+
+    Raises:
+        DataError: fewer than k + 1 rows, or not as many columns.
+        OptionError: k is below 1.
     """
+    _check_count("neighbours", neighbours)
     _check(real, sampled, neighbours + 1)
     return _within(sampled, real, neighbours), _within(real, sampled, neighbours)
 
@@ -158,6 +171,14 @@ def _check(a: np.ndarray, b: np.ndarray, least: int) -> None:
             f"Features must be two matrices with as many columns and at least {least} rows, not of shapes {a.shape} "
             f"and {b.shape}."
         )
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise DataError("Features hold NaN or infinity: the rows that they are of do, or the network failed.")
+
+
+def _check_count(name: str, value: int) -> None:
+    faults = Faults()
+    faults.number(name, value, low=1, integer=True)
+    faults.raise_if_any()
 
 
 def _within(points: np.ndarray, others: np.ndarray, k: int) -> float:
