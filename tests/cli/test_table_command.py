@@ -141,6 +141,24 @@ def test_impute(run: Path, tmp_path: Path, capsys: Any) -> None:
     assert_frame_equal(median, vaekit.load(run).impute(frame, statistic="median"))
 
 
+def test_codes_come_back_as_they_were_written(tmp_path: Path) -> None:
+    rng, path = np.random.default_rng(0), tmp_path / "t.csv"
+    rows = [
+        f"{z},{x:.2f}" for z, x in zip(rng.choice(["02134", "00501", "90210"], 60), rng.normal(size=60), strict=True)
+    ]
+    path.write_text("\n".join(["zip,x", *rows, ",1.0"]) + "\n")
+    assert main(["fit", str(path), "-o", str(tmp_path / "R"), *QUICK]) == 0
+    few = tmp_path / "few.csv"
+    few.write_text("zip,x\n90210,1.5\n90210,\n")
+    for source in (path, few):
+        assert main(["impute", str(tmp_path / "R"), str(source), "-o", str(tmp_path / "full.csv")]) == 0
+        given, full = (p.read_text().splitlines()[1:] for p in (source, tmp_path / "full.csv"))
+        assert [a.split(",")[0] or b.split(",")[0] for a, b in zip(given, full, strict=True)] == [
+            b.split(",")[0] for b in full
+        ]
+        assert set(b.split(",")[0] for b in full) <= {"02134", "00501", "90210"}
+
+
 def test_draws_stand_below_each_other(run: Path, tmp_path: Path) -> None:
     source, out = run.parent / "people.csv", tmp_path / "draws.parquet"
     assert main(["impute", str(run), str(source), "-o", str(out), "--draws", "3", "--seed", "5"]) == 0

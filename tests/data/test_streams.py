@@ -50,6 +50,41 @@ def test_levels_are_counted_over_all_rows(frame, monkeypatch):
     assert column.pool == 57 and column.codes == 64
 
 
+ODD = {
+    "x": [-5.0, 2.5, 2.0],  # in a column of 1, 2, 3
+    "one": [8.0, 7.0],
+    "word": ["v", "u"],
+    "gone": ["late", None],
+}
+
+
+@pytest.mark.parametrize(("name", "odd"), [(name, odd) for name, values in ODD.items() for odd in values])
+def test_one_row_of_another_kind_is_seen_among_those_not_looked_at(name, odd, monkeypatch):
+    monkeypatch.setattr(streams, "_LOOKED_AT", 100)
+    table = pl.DataFrame(
+        {
+            "x": [1.0, 2.0, 3.0, 4.0] * 75,
+            "one": [7.0] * 300,
+            "word": ["u"] * 300,
+            "gone": pl.Series([None] * 300, dtype=pl.String),
+            "id": range(300),
+            "far": [7 * i for i in range(300)],
+        }
+    )
+    late = table.with_columns(pl.when(pl.int_range(300) == 298).then(pl.lit(odd)).otherwise(name).alias(name))
+    found, notes = infer_lazy(late.lazy(), None)
+    expected, expected_notes = infer_schema(*as_frame(late))
+    for column, other in zip(found.all_columns, expected.all_columns, strict=True):
+        assert (column.kind, column.levels, column.low, column.high) == (
+            other.kind,
+            other.levels,
+            other.low,
+            other.high,
+        )
+    assert notes == expected_notes
+    code_lazy(late.lazy(), found)
+
+
 def test_fit_and_impute_agree_with_those_in_memory(frame, tmp_path):
     frame.write_parquet(tmp_path / "table.parquet")
     vae = TabularVAE(latent_dim=2, hidden=(8,), epochs=2, random_state=0, verbose=0)

@@ -13,6 +13,7 @@ import scipy.sparse
 from polars.testing import assert_frame_equal
 
 from vaekit.data import read
+from vaekit.data.largetables import read_large
 from vaekit.data.tables import write_table
 from vaekit.errors import DataError, DataTypeError, OptionError, WriteError
 
@@ -40,6 +41,19 @@ def test_csv_types_and_missing_values(tmp_path: Path) -> None:
     assert data.note == f"3 rows of 4 columns from {str(tmp_path / 'x.csv')!r}"
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(text.encode()))
     assert_frame_equal(read(tmp_path / "x.csv.gz").X, expected)
+
+
+def test_codes_with_leading_zeros_stay_text(tmp_path: Path) -> None:
+    """In memory and a batch at a time; not those of which none has one, nor 0.5, nor of an array."""
+    path = tmp_path / "t.csv"
+    path.write_text("zip,padded,n,x,zero\n02134, 02,7,0.5,0\n90210,11,-3,0.25,10\nNA,12,4,0.5,0\n")
+    large = read_large(str(path))
+    assert large is not None
+    for X in (read(path).X, large.X.collect()):
+        assert X["zip"].to_list() == ["02134", "90210", None] and X["padded"].dtype == pl.String
+        assert X["n"].dtype.is_integer() and X["x"].dtype.is_float() and X["zero"].dtype.is_integer()
+    path.write_text("a,b\n007,1\n008,2\n")
+    assert read(path, "array").X["a"].to_list() == [7, 8]
 
 
 def test_a_csv_of_numbers_is_an_array_unless_asked_otherwise(tmp_path: Path) -> None:

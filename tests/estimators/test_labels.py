@@ -34,6 +34,12 @@ def test_labels_of_a_type_that_cannot_be_saved_are_refused(case):
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("y", [["a", "b", -1, "a"], ("a", "b", None, "a"), np.array(["a", "b", -1, "a"], object)])
+def test_rows_without_a_label_among_strings(y):
+    labels, there = read_labels(y, 4)
+    assert labels.tolist() == ["a", "b", "a"] and there.tolist() == [True, True, False, True]
+
+
 @pytest.mark.parametrize("y", [[True, False], [2, 5], [2.0, 5.0], ["a", "b"], np.array([2, 5], np.uint8)])
 def test_labels_are_numbered_in_the_order_of_the_classes(y):
     for given in (np.array(y), np.array(y, dtype=object)):

@@ -22,6 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import vaekit
 from vaekit import TabularVAE
+from vaekit.data.frames import as_frame
 from vaekit.errors import DataError, DataTypeError, OptionError
 from vaekit.estimators import VAEImputer
 from vaekit.randomness import isolated_rng
@@ -608,6 +609,67 @@ def test_calls_that_cannot_be(of_pandas):
     assert said(OptionError, lambda: of_pandas.sample(3, given={"text": "a"}, prior="fitted")) == (
         "given= needs the model's own prior: prior='model'."
     )
+
+
+def test_columns_of_times_without_any_are_drawn_without_any():
+    x = np.random.default_rng(0).normal(size=30)
+    none = pl.DataFrame({"day": [None] * 30, "ms": None}, {"day": pl.Date, "ms": pl.Datetime("ms", "Europe/Berlin")})
+    of_polars = none.with_columns(x=pl.Series(x))
+    nat = pd.Series([pd.NaT] * 30)
+    of_pandas = pd.DataFrame({"x": x, "day": nat.astype("datetime64[s]"), "ms": nat.dt.tz_localize("UTC")})
+    for frame in (of_polars, of_polars.to_arrow(), of_pandas):
+        drawn, frame = (as_frame(table)[0] for table in (TabularVAE(**SMALL).fit(frame).sample(4), frame))
+        assert drawn.schema == frame.schema
+        assert all(drawn[name].is_null().all() == (name != "x") for name in drawn.columns)
+
+
+def test_true_and_false_as_categories():
+    truth = pd.Categorical([True, False, None, True] * 20)
+    frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=80), "truth": truth})
+    vae = TabularVAE(**SMALL).fit(frame)
+    assert (
+        vae.sample(20).truth.isin([True, False]).all()
+        and vae.sample(3, given={"truth": True}).truth.tolist() == [True] * 3
+    )
+    filled = vae.impute(frame)
+    assert filled.dtypes.equals(frame.dtypes) and filled.truth.notna().all()
+    assert (filled.truth == frame.truth)[frame.truth.notna()].all()
+
+
+@pytest.mark.parametrize("draws", [None, 2])
+def test_constant_columns_are_filled_with_their_value(draws):
+    x = np.random.default_rng(0).normal(size=60)
+    frame = pd.DataFrame(
+        {"x": x, "y": x[::-1], "k": np.where(x > 0, 7.0, np.nan), "word": ["w", None] * 30, "gone": [None] * 60}
+    )
+    vae = TabularVAE(**SMALL).fit(frame)
+    for filled in [vae.impute(frame)] if draws is None else vae.impute(frame, draws):
+        assert (filled.k == 7).all() and (filled.word == "w").all() and filled.gone.isna().all()
+    assert vae.sample(2, given={"k": 7.0}).k.tolist() == [7.0, 7.0]
+
+
+def test_impute_gives_a_new_table_and_rounds_into_whole_columns():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 2)) * 3, columns=["a", "b"])
+    vae = TabularVAE(**SMALL).fit(frame)
+    filled = vae.impute(frame)
+    filled.iloc[0, 0] = 99.0
+    assert frame.iloc[0, 0] != 99.0
+    whole = pl.DataFrame(
+        {"a": [None, 1, None, -4], "b": [0.5, 1.0, -2.0, 3.0]}, schema={"a": pl.Int64, "b": pl.Float64}
+    )
+    means = vae.impute(whole.with_columns(pl.col("a").cast(pl.Float64)))["a"]
+    assert vae.impute(whole)["a"].to_list() == means.round().to_list()
+
+
+def test_the_imputer_takes_a_seed():
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
+    table.iloc[::4, 0] = np.nan
+    vae = TabularVAE(**SMALL)
+    first, again, other = (
+        vae.as_imputer(statistic="median", num_samples=5, random_state=seed).fit_transform(table) for seed in (1, 1, 2)
+    )
+    assert first.equals(again) and not first.equals(other)
 
 
 def test_a_model_of_days_takes_pandas_times():

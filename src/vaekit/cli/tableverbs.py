@@ -99,8 +99,8 @@ def _impute_lazily(estimator: TabularVAE, X: Any, output: Path, options: dict[st
 def as_fitted(frame: Any, schema: TableSchema) -> Any:
     """The table with the types of the fit where its own, told from its few rows, are narrower.
 
-    A column without values, or of whole numbers where the fit had others, gets the type of the fit, so that what is
-    filled in fits in.
+    A column without values, or of whole numbers where the fit had others or text, gets the type of the fit, so that
+    what is filled in fits in.
 
     Args:
         frame: narwhals DataFrame or LazyFrame.
@@ -116,7 +116,7 @@ def as_fitted(frame: Any, schema: TableSchema) -> Any:
             dtype = dtype_of(column.dtype)
             if empty[column.name]:
                 casts.append(nw.lit(None).cast(dtype).alias(column.name))
-            elif kinds[column.name].is_integer() and dtype.is_float():
+            elif kinds[column.name].is_integer() and (dtype.is_float() or dtype == nw.String):
                 casts.append(nw.col(column.name).cast(dtype))
     return frame.with_columns(*casts) if casts else frame
 

@@ -197,9 +197,11 @@ def code_given(given: Mapping[str, Any], schema: TableSchema) -> np.ndarray:
     for name, value in given.items():
         if name not in schema.columns:
             raise OptionError(f"given names a column {name!r} that is not there{did_you_mean(name, schema.columns)}.")
+        column = next(column for column in schema.all_columns if column.name == name)
+        if column.kind == "constant" and value in column.levels:
+            continue
         if name not in places:
             raise OptionError(f"given names the column {name!r}, which is no part of the model.")
-        column = schema.modelled[places[name]]
         if column.kind in LEVELLED:
             if value not in column.levels:
                 raise DataError(f"Column {name!r} has no level {value!r}: {join(column.levels, 10)} were there at fit.")
@@ -216,11 +218,21 @@ def _number(value: Any, column: Column) -> float:
             number = float(value)
             if number != number:
                 raise ValueError("not a number")
+            dtype = dtype_of(column.dtype)
+            if dtype.is_integer() and not _fits(number, dtype):
+                raise ValueError("not a number of the column's type")
             return number
         return float(np.datetime64(_in_utc(value, dtype_of(column.dtype)), "us").astype(np.int64)) / DAY
     except (TypeError, ValueError) as error:
-        kind = "time" if column.kind == "datetime" else "number"
+        whole = dtype_of(column.dtype).is_integer()
+        kind = "time" if column.kind == "datetime" else f"whole number that {column.dtype} holds" if whole else "number"
         raise DataError(f"Column {column.name!r} holds no value {value!r}: give a {kind}.") from error
+
+
+def _fits(number: float, dtype: Any) -> bool:
+    """Whether an integer type holds a number."""
+    limits = np.iinfo(str(dtype).lower())
+    return number == round(number) and limits.min <= number <= limits.max
 
 
 def _in_utc(value: Any, dtype: Any) -> Any:
@@ -298,7 +310,7 @@ def filling(
 def fill_table(
     frame: nw.DataFrame[Any], schema: TableSchema, filled: dict[str, tuple[np.ndarray, Any]]
 ) -> nw.DataFrame[Any]:
-    """The table with some of its missing cells filled; every other cell is left as it is.
+    """A new table with some of its missing cells filled, and all of constant columns; others are left as they are.
 
     Args:
         frame: the table.
@@ -307,20 +319,26 @@ def fill_table(
     """
     backend: Any = frame.implementation
     new = []
-    for column in schema.modelled:
-        if column.name not in filled:
-            continue
-        rows, values = filled[column.name]
+    for column in schema.all_columns:
         series = frame[column.name]
+        if column.kind == "constant" and column.levels:
+            rows = np.flatnonzero(missing_in(series))
+            values = level_values(np.zeros(len(rows), int), column)
+        elif column.name in filled:
+            rows, values = filled[column.name]
+        else:
+            continue
         if column.kind in LEVELLED:  # a level that the fit has not seen counts as missing, but stays
             gone = missing_in(series)[rows]
             rows, values = rows[gone], np.array(values, dtype=object)[gone].tolist()
             values = values if isinstance(column.levels[0], str) else np.array(values, dtype=np.float64)
         piece = series_of(column, values, str(backend).lower())
         if piece.dtype != series.dtype and not isinstance(series.dtype, (nw.Categorical, nw.Enum, nw.Object)):
-            piece = piece.cast(series.dtype)
+            piece = (piece.round() if series.dtype.is_integer() and piece.dtype.is_float() else piece).cast(
+                series.dtype
+            )
         new.append(_scatter(series, rows, piece))
-    return frame.with_columns(*new) if new else frame
+    return frame.with_columns(*new) if new else frame.clone()
 
 
 def _scatter(series: nw.Series[Any], rows: np.ndarray, values: nw.Series[Any]) -> nw.Series[Any]:

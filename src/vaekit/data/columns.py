@@ -167,8 +167,7 @@ def _kind(series: nw.Series[Any], n: int) -> str:
         if len(different) == 2:
             return "binary"
         if (different == np.round(different)).all() and different[0] >= 0 and different[-1] <= _LARGEST_COUNT:
-            running = len(different) == n >= _FEW and different[-1] - different[0] < _GAPS * n
-            return "identifier" if running else "count"
+            return "identifier" if looks_running(len(different), n, different[0], different[-1]) else "count"
         return "positive" if different[0] >= 0 and (different[0] == 0 or _skewness(values) > _SKEW) else "real"
     different = int(series.drop_nulls().n_unique())
     if different <= 2:
@@ -176,6 +175,11 @@ def _kind(series: nw.Series[Any], n: int) -> str:
     if isinstance(series.dtype, (nw.String, nw.Object)) and different > max(_FEW, n / 2):
         return "identifier" if different == n else "text"
     return "categorical"
+
+
+def looks_running(different: int, n: int, low: float, high: float) -> bool:
+    """Whether n whole numbers from `low` to `high` number the rows: no two alike, and few left out."""
+    return low >= 0 and different == n >= _FEW and high - low < _GAPS * n
 
 
 def _check_finite(name: str, values: np.ndarray) -> None:

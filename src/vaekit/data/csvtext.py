@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
 
+CODE = r"^\s*[+-]?0\d"  # 02134: text, as a number would lose the zero
+
 MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null")  # read as missing, besides the empty cell
 
 
@@ -87,9 +89,11 @@ def bare_cells(column: pl.Series) -> pl.Series:
 
 
 def numbers(column: pl.Series) -> pl.Series | None:
-    """The numbers of a text column where all its cells are; else None."""
+    """The numbers of a text column where all its cells are, none with a leading zero; else None."""
     import polars as pl
 
+    if column.str.contains(CODE).any():
+        return None
     for dtype in (pl.Int64, pl.Float64):
         found = column.cast(dtype, strict=False)
         if found.null_count() == column.null_count() < len(column):

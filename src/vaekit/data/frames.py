@@ -180,14 +180,18 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
 
     Args:
         column: says what it was in the table.
-        values: (n,) float64 numbers, whole ones for whole columns, days of a time; or a list of levels or None.
+        values: (n,) float64 numbers, whole ones for whole columns, days of a time, or a list of levels; None or NaN
+            for what is missing.
         backend: pandas, polars or pyarrow, by name or as narwhals knows it.
     """
     dtype = dtype_of(column.dtype)
     if isinstance(dtype, (nw.Datetime, nw.Date)):
         step = {"ms": 1_000, "s": 1_000_000}.get(getattr(dtype, "time_unit", "us"), 1)  # microseconds
-        stamps = np.round(np.asarray(values, np.float64) * (DAY / step)).astype(np.int64) * step
+        days = np.asarray(values, np.float64)
+        there = ~np.isnan(days)
+        stamps = np.round(np.where(there, days, 0.0) * (DAY / step)).astype(np.int64) * step
         made = nw.new_series(column.name, stamps, nw.Int64, backend=backend).cast(nw.Datetime("us"))
+        made = made if there.all() else _without(made, ~there)
         if isinstance(dtype, nw.Date):
             return made if backend == "pandas" else made.dt.date()  # which has no type of days
         if dtype.time_zone is not None:
@@ -204,12 +208,22 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
     return nw.new_series(column.name, values, dtype, backend=backend)
 
 
+def _without(series: nw.Series[Any], gone: np.ndarray) -> nw.Series[Any]:
+    """The column with some of its cells missing."""
+    mask = nw.new_series("gone", gone, nw.Boolean, backend=series.implementation)
+    beside = nw.concat([series.alias("values").to_frame(), mask.to_frame()], how="horizontal")
+    return beside.select(nw.when(~nw.col("gone")).then(nw.col("values")).alias(series.name))[series.name]
+
+
 def _pandas(column: Column, values: Any) -> Any:
     import pandas as pd
 
     if column.native == "category":
         ordered = column.dtype.startswith("Enum")
         listed = _listed(column.dtype) if ordered else sorted(column.levels) if column.pool else list(column.levels)
+        if isinstance(values, np.ndarray):  # categories may be true and false, or whole numbers
+            known = {float(level): level for level in listed}
+            values = [known[value] for value in values.tolist()]
         return pd.Series(pd.Categorical(values, categories=listed, ordered=ordered), name=column.name)
     dtype = dtype_of(column.dtype)
     if isinstance(values, np.ndarray) and (dtype.is_integer() or isinstance(dtype, nw.Boolean)):

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vaekit.data.csvtext import MISSING, bare_cells, check_lines, header, numbers, timed
+from vaekit.data.csvtext import CODE, MISSING, bare_cells, check_lines, header, numbers, timed
 from vaekit.data.files import GZIP_MAGIC, check_file, quoted, reading
 from vaekit.data.tables import plain_types
 from vaekit.errors import DataError
@@ -80,7 +80,12 @@ def _scan_csv(path: Path) -> pl.LazyFrame:
         columns = header(file.read(_BLOCK).decode("utf-8-sig", errors="ignore"), path)
     width = len(columns)
     try:
-        lazy = pl.scan_csv(path, infer_schema_length=None, null_values=list(MISSING), glob=False)
+        scan = partial(pl.scan_csv, path, null_values=list(MISSING), glob=False)
+        lazy = scan(infer_schema_length=None)
+        whole = [c for c, dtype in lazy.collect_schema().items() if dtype.is_integer()]
+        coded = scan(infer_schema=False).select(pl.col(whole).str.contains(CODE).any()).collect(engine="streaming")
+        kept = [c for c in whole if coded[c].item()]
+        lazy = scan(infer_schema_length=None, schema_overrides=dict.fromkeys(kept, pl.String))
         if len(lazy.collect_schema()) != width:
             raise DataError(f"{quoted(path)} line 1 cannot be split into the names of the columns.")
         lazy = lazy.rename(dict(zip(lazy.collect_schema(), columns, strict=True)))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vaekit.data.coding import code_table
-from vaekit.data.columns import Asked, infer_schema, with_levels
+from vaekit.data.columns import Asked, infer_schema, looks_running, with_levels
 from vaekit.data.largetables import BATCH, read_large
 from vaekit.data.rows import Rows
 from vaekit.errors import DataError
@@ -55,14 +55,17 @@ def batches(lazy: pl.LazyFrame) -> Iterator[nw.DataFrame[Any]]:
 
 
 def infer_lazy(lazy: pl.LazyFrame, asked: Asked | None) -> tuple[TableSchema, list[str]]:
-    """The schema, told from up to 200,000 evenly spaced rows; levels of text are counted over all rows.
+    """The schema, told from up to 200,000 evenly spaced rows and the extremes of each column.
 
-    See `vaekit.data.columns.infer_schema`.
+    Levels of text are counted over all rows. See `vaekit.data.columns.infer_schema`.
     """
     import polars as pl
 
     rows = int(lazy.select(pl.len()).collect(engine="streaming").item())
     few = lazy.gather_every(max(1, rows // _LOOKED_AT)).collect(engine="streaming")
+    if len(few) < rows:
+        asked = {name: "identifier" for name in _running(lazy, few)} | dict(asked or {})
+        few = pl.concat([few, _extremes(lazy, few)])
     schema, notes = infer_schema(nw.from_native(few, eager_only=True), "polars", asked)
     columns = []
     for column in schema.all_columns:
@@ -72,6 +75,38 @@ def infer_lazy(lazy: pl.LazyFrame, asked: Asked | None) -> tuple[TableSchema, li
             column = with_levels(column, kind, tuple(counted[column.name].to_list()), counted["len"].to_numpy())
         columns.append(column)
     return dataclasses.replace(schema, all_columns=tuple(columns)), notes
+
+
+def _extremes(lazy: pl.LazyFrame, few: pl.DataFrame) -> pl.DataFrame:
+    """Three rows with each column's smallest and largest value and one that is not whole, where `few` has not got it.
+
+    They tell a column's kind as all rows would: below 0 or not, counts or not, constant or not.
+    """
+    import polars as pl
+
+    found: dict[str, list[Any]] = {}
+    for name, dtype in few.schema.items():
+        ordered = dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.String, pl.Boolean)
+        wanted = [pl.col(name).min(), pl.col(name).max()] if ordered else [pl.col(name).drop_nulls().first()]
+        if dtype.is_float():
+            wanted.append(pl.col(name).filter(pl.col(name) != pl.col(name).round()).first())
+        values = lazy.select(value.alias(str(i)) for i, value in enumerate(wanted)).collect(engine="streaming").row(0)
+        values = [value for value in dict.fromkeys(values) if value is not None and not few[name].eq(value).any()]
+        found[name] = [*values, None, None, None][:3]
+    return pl.DataFrame(found, schema=few.schema)
+
+
+def _running(lazy: pl.LazyFrame, few: pl.DataFrame) -> list[str]:
+    """Columns of whole numbers that are identifiers by all rows, which some rows, spaced out, do not show."""
+    import polars as pl
+
+    def runs(name: str) -> bool:
+        column = pl.col(name)
+        wanted = {"different": column.n_unique(), "n": column.count(), "low": column.min(), "high": column.max()}
+        return looks_running(**lazy.select(**wanted).collect(engine="streaming").row(0, named=True))
+
+    whole = [name for name, dtype in few.schema.items() if dtype.is_integer()]
+    return [name for name in whole if few[name].n_unique() == len(few) and runs(name)]
 
 
 class TableRows(Rows):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vaekit.data.csvtext import MISSING, check_lines, check_utf8, header, timed, unpadded
+from vaekit.data.csvtext import CODE, MISSING, check_lines, check_utf8, header, timed, unpadded
 from vaekit.data.files import check_file, opened, quoted, reading
 from vaekit.errors import DataError, DataTypeError, OptionError, join
 from vaekit.files import written_whole
@@ -25,8 +25,9 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
     """Read a .csv file (UTF-8, commas, a header; gzip too) as a polars DataFrame.
 
     The types of the columns are told from all rows: numbers, true/false, but for kind="array" ISO 8601 dates and times,
-    else text. Empty cells, NA, N/A, NaN and null are missing values. The kind is "table" where a column is not numeric
-    or a cell is missing, else "array".
+    else text; but for kind="array" whole numbers of which one has a leading zero are text too. Empty cells, NA, N/A,
+    NaN and null are missing values. The kind is "table" where a column is not numeric or a cell is missing, else
+    "array".
 
     Raises:
         DataError: the file is missing, empty, damaged, not UTF-8, without header or rows, or a line has too few or
@@ -43,6 +44,10 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
         text = text.rstrip("\r\n")
     try:
         frame = pl.read_csv(text.encode(), infer_schema_length=None, null_values=list(MISSING))
+        whole = [] if kind == "array" else [c for c, dtype in frame.schema.items() if dtype.is_integer()]
+        if whole:
+            raw = pl.read_csv(text.encode(), columns=whole, infer_schema=False, null_values=list(MISSING))
+            frame = frame.with_columns(column for column in raw if column.str.contains(CODE).any())
     except pl.exceptions.PolarsError as error:
         check_lines(text, len(columns), path)
         raise DataError(f"{quoted(path)} is damaged: {str(error).strip().splitlines()[0]}.") from error

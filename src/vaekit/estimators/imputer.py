@@ -16,7 +16,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
     Args:
         estimator: a `TabularVAE`; it is not changed, `fit` fits a copy. One that is fitted already is taken as it is
             in a `sklearn.frozen.FrozenEstimator`.
-        statistic, num_samples: of `TabularVAE.impute`.
+        statistic, num_samples, random_state: of `TabularVAE.impute`.
 
     Attributes:
         estimator_: the fitted copy, or the frozen estimator.
@@ -32,11 +32,17 @@ class VAEImputer(TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, estimator: Any, *, statistic: Literal["mean", "median"] = "mean", num_samples: int = 200
+        self,
+        estimator: Any,
+        *,
+        statistic: Literal["mean", "median"] = "mean",
+        num_samples: int = 200,
+        random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.estimator = estimator
         self.statistic = statistic
         self.num_samples = num_samples
+        self.random_state = random_state
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -54,7 +60,9 @@ class VAEImputer(TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> Any:
         """The table with its missing cells filled."""
         check_is_fitted(self, "estimator_")
-        return self.estimator_.impute(X, statistic=self.statistic, num_samples=self.num_samples)
+        return self.estimator_.impute(
+            X, statistic=self.statistic, num_samples=self.num_samples, random_state=self.random_state
+        )
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns, which are those of the table."""

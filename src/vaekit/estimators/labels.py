@@ -28,7 +28,8 @@ def read_labels(y: Any, n: int | None) -> tuple[np.ndarray, np.ndarray]:
     """
     if y is None:
         raise DataError("A classifier requires y to be passed, but the target y is None.")
-    y = column_or_1d(np.asarray(y), warn=True)
+    text = isinstance(y, (list, tuple)) and any(isinstance(label, str) for label in y)  # beside which a -1 stays one
+    y = column_or_1d(np.asarray(y, dtype=object if text else None), warn=True)
     if n is not None and len(y) != n:
         raise DataError(f"X has {n} rows, but y has {len(y)} labels.")
     if y.dtype.kind == "O":

@@ -270,8 +270,9 @@ class TabularVAE(BoundEstimator):
             random_state: of draws and medians.
 
         Returns:
-            A table of the same kind, with the same columns in the same order and of the same types. Observed cells and
-            columns that are set aside are as they were. A cell stays missing where its column held no value at fit.
+            A new table of the same kind, with the same columns in the same order and of the same types. Observed cells
+            and columns that are set aside are as they were. A constant column gets its value. A cell stays missing
+            where its column was set aside, or held no value at fit.
 
         Raises:
             DataError: columns are missing or too many, or of another type than at fit, or hold infinity.
@@ -311,7 +312,7 @@ class TabularVAE(BoundEstimator):
         """A scikit-learn transformer whose `fit` fits a copy of this estimator and whose `transform` is `impute`.
 
         Args:
-            options: of `impute`.
+            options: `statistic`, `num_samples` and `random_state` of `impute`.
         """
         return VAEImputer(self, **options)
 
