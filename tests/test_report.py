@@ -118,6 +118,7 @@ def test_an_autoencoder_has_an_error_and_no_likelihood(tmp_path: Path) -> None:
     assert f"against {summary['mean_squared_error_of_mean']:.4g} for predicting the training mean" in text
     assert "**no likelihood**" in text and "log p(x)" not in text and "vaekit sample" not in text
     assert "not below that of the mean" not in text
+    assert f"Active units: {summary['active_units']} of 2 (those" in text and summary["active_units"] in (0, 1, 2)
 
 
 def test_an_autoencoder_no_better_than_the_mean_is_said_plainly(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 import vaekit
 from vaekit.cli import main
+from vaekit.errors import WriteError
 
 QUICK = ["--set", "hidden=[16]", "--set", "latent_dim=2", "--epochs", "3"]
 
@@ -132,6 +133,13 @@ def test_an_autoencoder(run, tmp_path, capsys):
     assert main(["evaluate", str(out), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["log_likelihood"] is None and summary["mean_squared_error"] > 0
+    other = pl.DataFrame(np.random.default_rng(1).normal(size=(30, 3)), schema=["a", "b", "c"])
+    other.write_csv(tmp_path / "other.csv")
+    assert main(["evaluate", str(out), str(tmp_path / "other.csv"), "--json"]) == 0
+    summary, codes = json.loads(capsys.readouterr().out), vaekit.load(out).transform(other)
+    assert (summary["active_units"], summary["latent_units"]) == (sum(codes.var(0) > 0.01), 2)
+    assert main(["evaluate", str(out)]) == 0
+    assert "8 rows, squared errors a value" in " ".join(capsys.readouterr().out.split())
     assert complaint(capsys, "sample", out, "-o", tmp_path / "x.csv").endswith("fit a vae.")
 
 
@@ -178,7 +186,10 @@ def test_wrong_input_is_one_sentence_and_loses_nothing(run, tmp_path, capsys):
     assert "Column 'b' holds text" in complaint(capsys, "fit", words, *vae)
     three = tmp_path / "three.csv"
     three.write_text("a,b,d\n" + "1,2,3\n" * 5)
-    assert "feature names" in complaint(capsys, "evaluate", run, three)
+    assert complaint(capsys, "evaluate", run, three) == (
+        "The feature names should match those that were passed during fit. Feature names unseen at fit time: d Feature "
+        "names seen at fit time, yet now missing: c"
+    )
     assert complaint(capsys, "fit", table).startswith("Missing option")
     assert complaint(capsys, "encode", run, table, "-o", tmp_path / "x.doc").endswith(".npz.")
     assert not new.exists()
@@ -221,6 +232,66 @@ def test_a_damaged_checkpoint_is_told(run, tmp_path, capsys):
     assert "is damaged and cannot be read" in complaint(
         capsys, "fit", run.parent / "table.csv", "-o", out, "--resume", *QUICK
     )
+
+
+def test_a_fit_that_fails_leaves_the_run_that_it_was_to_replace(run, tmp_path, capsys, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+
+    def full(*_):
+        raise WriteError("the disk is full.")
+
+    monkeypatch.setattr("vaekit.cli.fitting.write_model", full)
+    again = ["fit", run.parent / "table.csv", "-o", copy, "--overwrite", "--seed", "5", *QUICK]
+    assert complaint(capsys, *again) == "the disk is full."
+    assert before == {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+    monkeypatch.undo()
+    assert main([str(a) for a in again]) == 0 and [path.name for path in tmp_path.iterdir()] == ["copy"]
+    assert (copy / "model.safetensors").read_bytes() != before[copy / "model.safetensors"]
+
+
+def test_another_runs_checkpoint_is_not_gone_on_with(run, tmp_path, capsys, monkeypatch):
+    def stopped(name, *more):
+        monkeypatch.setattr("vaekit.cli.fitting.write_model", stop)
+        with pytest.raises(KeyboardInterrupt):
+            raise_from(["fit", table, "-o", tmp_path / name, "--checkpoint-every", 0, *QUICK, *more])
+        monkeypatch.undo()
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    def raise_from(arguments):
+        if main([str(a) for a in arguments]) == 130:
+            raise KeyboardInterrupt
+
+    table = run.parent / "table.csv"
+    stopped("one")
+    stopped("other", "--set", "learning_rate=0.01")
+    state = tmp_path / "one" / "checkpoint" / "state.safetensors"
+    shutil.copy(tmp_path / "other" / "checkpoint" / "state.safetensors", state)
+    assert complaint(capsys, "fit", table, "-o", tmp_path / "one", "--resume", "--checkpoint-every", 0, *QUICK) == (
+        f"{state} was written by a RUN with other settings or data, so it is not gone on with."
+    )
+
+
+def test_places_that_cannot_be_read_or_written(run, tmp_path, capsys):
+    table, long = run.parent / "table.csv", tmp_path / ("x" * 300)
+    for place, reason in ((table / "RUN", "Not a directory."), (long, "File name too long.")):
+        message = complaint(capsys, "fit", table, "-o", place, *QUICK)
+        assert message.startswith(str(place)) and message.endswith(f": {reason}")
+
+
+def test_a_level_of_the_test_rows_alone(tmp_path, capsys):
+    X = np.zeros((60, 4, 4), np.uint8)
+    X[:, 0] = np.arange(60)[:, None] % 15
+    X[7, 1] = 200
+    np.save(tmp_path / "x.npy", X)
+    fit = ["fit", tmp_path / "x.npy", "-o", tmp_path / "NEW", "--seed", 9, *QUICK]  # that sets row 7 aside
+    message = complaint(capsys, *fit)
+    assert message.startswith("The rows set aside for the test do not suit the others: likelihood=")
+    assert message.endswith(" --seed says which are set aside.")
 
 
 def start(*arguments):

@@ -128,3 +128,24 @@ def test_own_networks_that_do_not_fit(iris):
     assert said(OptionError, lambda: VAE(**SMALL, decoder=nn.Linear(2, 5)).fit(iris)) == (
         "The decoder gives shape (2, 5) for 2 codes, but likelihood='gaussian' needs (2, 1, 4)."
     )
+    wanted = "The decoder gives shape (2, 5) for 2 codes, but a row needs (2, 4)."
+    assert said(OptionError, lambda: Autoencoder(**SMALL, decoder=nn.Linear(2, 5)).fit(iris)) == wanted
+    turned = nn.Sequential(nn.Linear(2, 12), nn.Unflatten(1, (4, 3)))
+    assert said(OptionError, lambda: Autoencoder(**SMALL, decoder=turned).fit(iris[:120].reshape(40, 3, 4))) == (
+        "The decoder gives shape (2, 4, 3) for 2 codes, but a row needs (2, 3, 4)."
+    )
+
+
+@pytest.mark.parametrize("kind", [VAE, Autoencoder])
+def test_a_fit_that_is_refused_leaves_the_estimator_as_it_was(iris, kind):
+    fitted = kind(**SMALL).fit(iris)
+    before, codes = dict(vars(fitted)), fitted.transform(iris)
+    said(ValueError, lambda: fitted.fit(iris[:50], validation_data=iris[:, :3]))
+    if kind is VAE:
+        said(DataError, lambda: fitted.set_params(likelihood="poisson").fit(iris))
+        fitted.set_params(likelihood="auto")
+    assert dict(vars(fitted)) == before
+    np.testing.assert_array_equal(fitted.transform(iris), codes)
+    new = kind(**SMALL)
+    said(ValueError, lambda: new.fit(iris[:50], validation_data=iris[:, :3]))
+    assert dict(vars(new)) == dict(vars(kind(**SMALL)))

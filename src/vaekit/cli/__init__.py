@@ -31,13 +31,18 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         if not _is_input_check(error):
             raise
-        _complain(str(error).splitlines()[0])
+        _complain(str(error).replace("\n- ", " "))
+        return 2
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _complain(f"{error.filename}: {error.strerror}.")
         return 2
     except (typer.Abort, KeyboardInterrupt):
         _complain("Interrupted.")
         return 130
-    except BrokenPipeError:
-        return 1
 
 
 @contextmanager

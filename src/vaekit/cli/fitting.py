@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import shutil
@@ -99,11 +100,13 @@ def fit_run(
             finish_run(load(folder, device=device), data, folder)
             return
 
+    replaced = _Replaced(folder)
+
     def place() -> None:
         """Make the folder, once the data have been found fit to train on and to score."""
         data.check_test(estimator)
         if overwrite and folder.exists():
-            _remove(folder)
+            replaced.set_aside()
         if old is None:  # what an interrupted --overwrite may have left
             for left in (CHECKPOINT, WEIGHTS, METRICS, REPORT):
                 (folder / left).unlink(missing_ok=True)
@@ -112,8 +115,9 @@ def fit_run(
         clean(folder)
         write_config(folder, config)
 
-    checkpoint = Checkpoint(folder / CHECKPOINT, checkpoint_every)
-    _train(estimator, data, folder, checkpoint, checkpoint.load() if old is not None else None, place)
+    checkpoint = Checkpoint(folder / CHECKPOINT, checkpoint_every, run=_identity(config))
+    with replaced:
+        _train(estimator, data, folder, checkpoint, checkpoint.load() if old is not None else None, place)
     finish_run(estimator, data, folder)
 
 
@@ -163,14 +167,41 @@ def _check_place(folder: Path, *, resume: bool, overwrite: bool) -> None:
         raise RunError(f"{folder} is not a RUN, so there is nothing to resume; choose another folder.")
 
 
-def _remove(folder: Path) -> None:
-    """Remove a RUN: moved aside in one step, so that a kill leaves no half of it in its place."""
-    aside = folder.resolve().with_name(f".{folder.resolve().name}.{secrets.token_hex(4)}.old")
-    try:
-        folder.resolve().rename(aside)
-        shutil.rmtree(aside)
-    except OSError as error:
-        raise WriteError(f"{folder} cannot be replaced: {error.strerror or error}.") from error
+class _Replaced:
+    """The RUN that a fit replaces, if any: set aside until the new one is trained, put back where the fit fails.
+
+    It is gone too where the new one was interrupted, which its checkpoint goes on with, or ended in NaN.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.aside: Path | None = None
+
+    def set_aside(self) -> None:
+        aside = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(4)}.old")
+        try:
+            self.folder.rename(aside)
+        except OSError as error:
+            raise WriteError(f"{self.folder} cannot be replaced: {error.strerror or error}.") from error
+        self.aside = aside
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self.aside is None:
+            return
+        if kind is None or issubclass(kind, (SystemExit, TrainingError)):
+            shutil.rmtree(self.aside, ignore_errors=True)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.aside.rename(self.folder)
+
+
+def _identity(config: dict[str, Any]) -> str:
+    """What tells one RUN's checkpoint from another's: a checksum of its settings and data."""
+    params = {name: value for name, value in config["params"].items() if name not in _UNSEEN}
+    data = [config["data"].get(name) for name in ("fingerprint", "labels_fingerprint", "split_seed")]
+    return hashlib.sha256(json.dumps([config["model"], params, data], sort_keys=True).encode()).hexdigest()
 
 
 def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:

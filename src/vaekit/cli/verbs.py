@@ -68,7 +68,8 @@ def evaluate_run(
             how = dataclasses.replace(Annealing(), **given)
             options = {"simulated": _num_samples(few), "num_samples": samples or REPORT_SAMPLES}
             summary |= estimator.anneal(few, how, **options)
-        title = f"{run}: {summary['n']} rows, nats a row"
+        unit = "squared errors a value" if summary["log_likelihood"] is None else "nats a row"
+        title = f"{run}: {summary['n']} rows, {unit}"
     if as_json:
         _print_json(summary)
     else:

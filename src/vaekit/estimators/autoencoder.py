@@ -15,9 +15,9 @@ from vaekit.data.rows import Rows
 from vaekit.estimators.inputs import like_input
 from vaekit.estimators.latent import LatentEstimator
 from vaekit.estimators.options import check_choice, check_draws
-from vaekit.evaluation.likelihood import mean_and_se
+from vaekit.evaluation.likelihood import active_units, mean_and_se
 from vaekit.models import Autoencoder as Model
-from vaekit.models.building import Headed, dry_run
+from vaekit.models.building import Headed, check_decoder, dry_run
 from vaekit.models.vae import MeanEncoder
 from vaekit.nn import MLP, Standardise
 from vaekit.randomness import isolated_rng, resolve_seed
@@ -132,6 +132,8 @@ class Autoencoder(LatentEstimator):
             encoder = Headed(encoder, features, self.latent_dim)
         if decoder is None:
             decoder = MLP(self.latent_dim, tuple(reversed(self.hidden)), size, self.activation)
+        else:
+            check_decoder(decoder, self.latent_dim, shape, "a row")
         return Model(encoder, decoder, scaling, self.latent_dim)
 
     def _value(self, model: Model, n: int) -> Callable[[Tensor, float], Tensor]:
@@ -202,12 +204,14 @@ class Autoencoder(LatentEstimator):
             "elbo",
             "reconstruction",
             "kl",
-            "active_units",
             "bits_per_dim",
         )
+        codes = self.transform(X)
         return {
             "n": len(rows),
-            **dict.fromkeys((*names, "bits_per_dim")),
+            **dict.fromkeys(names),
+            "active_units": int(active_units(codes).sum()),
+            "latent_units": codes.shape[1],
             "mean_squared_error": error,
             "mean_squared_error_se": error_se,
             "mean_squared_error_of_mean": float(trivial.double().mean()),

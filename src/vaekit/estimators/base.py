@@ -17,7 +17,7 @@ from vaekit.data.split import split_rows
 from vaekit.errors import OptionError
 from vaekit.estimators.inputs import read_array
 from vaekit.estimators.options import check_options, plain_params
-from vaekit.estimators.trained import TrainedEstimator
+from vaekit.estimators.trained import TrainedEstimator, unchanged_on_failure
 from vaekit.evaluation.likelihood import IndependentFeatures
 from vaekit.models.building import Architecture
 from vaekit.randomness import isolated_rng, resolve_seed
@@ -110,6 +110,18 @@ class RowEstimator(TrainedEstimator):
         checkpoint: Checkpoint | None = None,
         before_training: Callable[[], object] | None = None,
     ) -> Self:
+        with unchanged_on_failure(self):
+            rows, held_out, seed = self._begin(X, validation_data)
+            value = self._value(self.model_, len(rows))
+            validate = None if held_out is None else self._held_out_score(held_out)
+        failure = self._train(rows, value, seed, validate, checkpoint, before_training, unit=self._unit)
+        self._finish(rows)
+        if failure is not None:
+            raise failure
+        return self
+
+    def _begin(self, X: Any, validation_data: Any) -> tuple[Rows, Rows | None, int]:
+        """Check the parameters and the data, make the model, and give training rows, those held out and the seed."""
         check_options(self)
         again = self.warm_start and hasattr(self, "model_")
         rows, schema = self._take_in(X, reset=not again)
@@ -131,7 +143,7 @@ class RowEstimator(TrainedEstimator):
                 prepared = self._prepare(rows, training=True)
                 trained = prepared if parts is None else prepared.subset(parts[0])
                 self.model_ = self._build(prepared.stats(), trained).to(device)
-        self.fitted_.pop("stopped", None)  # of an earlier fit that a warm start goes on from
+        self.fitted_ = {name: value for name, value in self.fitted_.items() if name != "stopped"}  # of an earlier fit
         self._check_values(rows)
         held_out = None
         if validation_data is not None:
@@ -139,15 +151,9 @@ class RowEstimator(TrainedEstimator):
         elif parts is not None:
             rows, held_out = rows.subset(parts[0]), rows.subset(parts[1])
         rows = self._prepare(rows, training=True).to(device)
-        validate = None
         if held_out is not None:
-            validate = self._held_out_score(self._prepare(held_out, training=False).to(device))
-        value = self._value(self.model_, len(rows))
-        failure = self._train(rows, value, seed, validate, checkpoint, before_training, unit=self._unit)
-        self._finish(rows)
-        if failure is not None:
-            raise failure
-        return self
+            held_out = self._prepare(held_out, training=False).to(device)
+        return rows, held_out, seed
 
     # -- using -----------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,18 @@ from vaekit.runs import REPORT, check_run_only, new_config, write_model
 from vaekit.training.callbacks import make_reporter
 from vaekit.training.checkpoint import Checkpoint, TrainingState
 from vaekit.training.loop import Callback, Examples, TrainingSettings, train
+
+
+@contextmanager
+def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
+    """Within the block a failure leaves the estimator's attributes as they were: fitted, or not yet fitted."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except Exception:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 class TrainedEstimator(BaseEstimator, ABC):

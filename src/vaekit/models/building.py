@@ -225,14 +225,16 @@ def build_networks(
         encoder = build_encoder(tuple(seen), 2 * latent_dim, how)
     if decoder is None:
         return encoder, build_decoder(likelihood, stats, how)
-    given = tuple(dry_run("decoder", decoder, torch.zeros(2, latent_dim)).shape)
-    wanted = (2, likelihood.num_params, *likelihood.shape)
+    check_decoder(decoder, latent_dim, (likelihood.num_params, *likelihood.shape), f"likelihood={likelihood.name!r}")
+    return encoder, decoder
+
+
+def check_decoder(decoder: nn.Module, latent_dim: int, shape: tuple[int, ...], what: str) -> None:
+    """Raise OptionError unless an own decoder gives as many numbers a code as `what`, of that shape, needs."""
+    given, wanted = tuple(dry_run("decoder", decoder, torch.zeros(2, latent_dim)).shape), (2, *shape)
     swapped = given != wanted and sorted(given) == sorted(wanted) and len(given) == len(wanted) > 2
     if math.prod(given) != math.prod(wanted) or swapped:
-        raise OptionError(
-            f"The decoder gives shape {given} for 2 codes, but likelihood={likelihood.name!r} needs {wanted}."
-        )
-    return encoder, decoder
+        raise OptionError(f"The decoder gives shape {given} for 2 codes, but {what} needs {wanted}.")
 
 
 def build_encoder(shape: tuple[int, ...], out_features: int, how: Architecture) -> nn.Module:

@@ -230,7 +230,8 @@ def _error_part(summary: dict[str, Any]) -> list[str]:
         "The error is per value, in the data's units squared; lower is better. ± is the standard error over the rows.",
         "A deterministic autoencoder has **no likelihood**: it cannot tell how probable a row is, nor draw new ones. "
         "`--model vae` fits a model that can.",
-        f"Active units: {summary['active_units']} (those whose code varies over the rows, variance above 0.01).",
+        f"Active units: {summary['active_units']} of {summary['latent_units']} (those whose code varies over the rows, "
+        "variance above 0.01).",
     ]
     if error + 2 * (se or 0) >= trivial:
         lines.insert(

@@ -75,11 +75,13 @@ class Checkpoint:
     Args:
         path: the file.
         every: seconds between writes.
+        run: what tells its run from others; a file that another wrote is not taken.
     """
 
-    def __init__(self, path: str | Path, every: float = 15.0) -> None:
+    def __init__(self, path: str | Path, every: float = 15.0, run: str = "") -> None:
         self.path = Path(path)
         self.every = every
+        self.run = run
         self.stop_requested = False
         self._last = time.monotonic()
 
@@ -93,6 +95,7 @@ class Checkpoint:
         tensors = {f"{group}/{name}": t for group, named in state.tensors.items() for name, t in named.items()}
         metadata = {
             "format": FORMAT,
+            "run": self.run,
             "epoch": state.epoch,
             "step": state.step,
             "seconds": state.seconds,
@@ -108,7 +111,7 @@ class Checkpoint:
         """Read the state; None where none was written yet.
 
         Raises:
-            RunError: the file is damaged or is not a checkpoint.
+            RunError: the file is damaged, is not a checkpoint, or is that of another run.
         """
         if not self.path.exists():
             return None
@@ -116,6 +119,10 @@ class Checkpoint:
         try:
             if metadata["format"] > FORMAT:
                 raise RunError(f"{self.path} was written by a newer vaekit (checkpoint format {metadata['format']}).")
+            if metadata.get("run", self.run) != self.run:  # older files do not say
+                raise RunError(
+                    f"{self.path} was written by a RUN with other settings or data, so it is not gone on with."
+                )
             groups: dict[str, dict[str, Tensor]] = {group: {} for group in metadata["groups"]}
             for name, tensor in tensors.items():
                 group, _, rest = name.partition("/")
