@@ -428,6 +428,7 @@ def test_times_as_python_objects(kind):
         (pl.DataFrame({"x": [datetime.timedelta(1), None]}), "Duration(time_unit='us')"),
         (pl.DataFrame({"x": [datetime.time(3), None]}), "Time"),
         (pl.DataFrame({"x": [b"a", b"b"]}), "Binary"),
+        (pl.DataFrame({"x": pl.Series([1, 2], dtype=pl.Int128)}), "Int128"),
         (pd.DataFrame({"x": pd.Series([1j, 2j])}), "complex128"),
         (pd.DataFrame({"x": pd.period_range("2020", periods=3, freq="M")}), "period[M]"),
     ],
@@ -451,3 +452,14 @@ def test_running_numbers_with_gaps_are_an_identifier_and_sparse_ones_are_not():
     frame = pd.DataFrame({"id": 1001 + kept, "visits": 3 * rng.permutation(90)})
     schema, _ = infer_schema(*as_frame(frame))
     assert [column.kind for column in schema.all_columns] == ["identifier", "count"]
+
+
+@pytest.mark.parametrize("asked", [None, "categorical"])
+def test_text_among_numbers_is_told(asked):
+    frame = pl.DataFrame({"x": [*(str(i / 4) for i in range(40)), "n. a.", None], "y": range(0, 420, 10)})
+    _, notes = infer_schema(*as_frame(frame), {} if asked is None else {"x": asked})
+    assert notes[-1] == "column 'x' would hold numbers, but for text such as 'n. a.'"
+    mixed = frame.with_columns(x=pl.when(pl.int_range(42) % 4 == 0).then(pl.lit("a")).otherwise("x"))
+    codes = frame.with_columns(x=pl.int_range(42).cast(pl.String))
+    for other in (mixed, codes):
+        assert not any("would hold numbers" in note for note in infer_schema(*as_frame(other))[1])

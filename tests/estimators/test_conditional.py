@@ -278,6 +278,7 @@ NEITHER = (
             "y holds values of type |S1; labels are numbers or strings.",
         ),
         (None, np.zeros((150, 2, 2)), DataError, "condition must have the shape (n, C), not (150, 2, 2)."),
+        (None, 1.5, DataError, "condition must have the shape (n, C), not be the single value 1.5."),
     ],
 )
 def test_conditions_at_fit(y, condition, error, message):

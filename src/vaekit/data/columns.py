@@ -10,6 +10,7 @@ import narwhals as nw
 import numpy as np
 from scipy.optimize import minimize
 
+from vaekit.data.csvtext import is_numeral
 from vaekit.data.frames import codes_of, is_number, is_time, levels_of, missing_in, numbers_of
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.schema import Column, TableSchema, Warp
@@ -72,10 +73,25 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
         if len(empty) == len(columns):
             raise DataError("Every cell of the table is missing.")
         raise DataError(f"The table has no column that can be used ({'; '.join(notes)}).")
+    for column in columns:
+        if column.kind in (*ASIDE, "categorical") and (stray := _stray(frame[column.name])) is not None:
+            notes.append(f"column {column.name!r} would hold numbers, but for text such as {stray!r}")
     pooled = [f"{column.name!r} ({column.pool})" for column in columns if column.pool]
     if pooled:
         notes.append(f"rare levels that share one code: {', '.join(pooled)}")
     return schema, notes
+
+
+def _stray(series: nw.Series[Any]) -> str | None:
+    """A text among numbers, where nine cells of ten are numbers; None where there is none."""
+    if not isinstance(series.dtype, nw.String):
+        return None
+    cells = series.drop_nulls()
+    for some in (cells.head(1000).to_list(), cells.to_list()):  # most columns of text are told by a few
+        stray = [value for value in some if not is_numeral(value)]
+        if 10 * len(stray) > len(some):
+            return None
+    return stray[0] if stray else None
 
 
 def _check_asked(asked: Asked, columns: Sequence[str]) -> None:
@@ -100,7 +116,8 @@ def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = Non
     name, dtype = series.name, str(series.dtype)
     native = str(series.to_native().dtype) if series.implementation.is_pandas() else ""
     base = Column(name, "constant", dtype, native)
-    if not (is_number(series) or is_time(series) or isinstance(series.dtype, (*_TEXT, nw.Object))):
+    wide = isinstance(series.dtype, (nw.Int128, nw.UInt128))
+    if wide or not (is_number(series) or is_time(series) or isinstance(series.dtype, (*_TEXT, nw.Object))):
         if bool(series.is_null().all()):
             return base
         known = native if dtype == "Unknown" and native else dtype

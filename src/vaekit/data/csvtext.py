@@ -53,7 +53,7 @@ def header(text: str, path: Path) -> list[str]:
         if len(names) == 1 and separator in names[0]:
             raise DataError(f"{quoted(path)} seems to separate its columns by {word}: save it with commas.")
     counted = [[str(number + start) for number in range(len(names))] for start in (0, 1)]
-    if all(_is_number(name) for name in names) and names not in counted:
+    if all(is_numeral(name) for name in names) and names not in counted:
         raise DataError(
             f"{quoted(path)} line {line} holds only numbers where the names of the columns belong: add a header."
         )
@@ -129,7 +129,8 @@ def _records(text: str | TextIO, path: Path) -> Iterator[tuple[int, list[str]]]:
             raise DataError(f"{quoted(path)} line {line} cannot be split into cells: {error}.") from error
 
 
-def _is_number(cell: str) -> bool:
+def is_numeral(cell: str) -> bool:
+    """Whether a text reads as a number."""
     try:
         float(cell)
     except ValueError:

@@ -157,6 +157,8 @@ def _labels(y: Any) -> np.ndarray:
 
 
 def _vectors(condition: Any) -> np.ndarray:
+    if np.ndim(condition) == 0:
+        raise DataError(f"condition must have the shape (n, C), not be the single value {condition!r}.")
     values = np.asarray(
         check_array(
             condition,
