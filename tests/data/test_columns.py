@@ -430,6 +430,10 @@ def test_times_as_python_objects(kind):
         (pl.DataFrame({"x": [b"a", b"b"]}), "Binary"),
         (pl.DataFrame({"x": pl.Series([1, 2], dtype=pl.Int128)}), "Int128"),
         (pd.DataFrame({"x": pd.Series([1j, 2j])}), "complex128"),
+        (
+            pd.DataFrame({"x": pd.Series([1, 2], dtype=pd.ArrowDtype(pa.decimal128(5, 2)))}),
+            "decimal128(5, 2)[pyarrow]",
+        ),
         (pd.DataFrame({"x": pd.period_range("2020", periods=3, freq="M")}), "period[M]"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

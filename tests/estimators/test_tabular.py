@@ -623,6 +623,24 @@ def test_columns_of_times_without_any_are_drawn_without_any():
         assert all(drawn[name].is_null().all() == (name != "x") for name in drawn.columns)
 
 
+def test_arrow_types_of_pandas_come_back():
+    when = pd.date_range("2020-03-01", periods=60, freq="7h")
+    frame = pd.DataFrame(
+        {
+            "x": pd.Series(np.random.default_rng(0).normal(size=60)).astype("float[pyarrow]"),
+            "time": pd.Series(when).astype("timestamp[us][pyarrow]"),
+            "zoned": pd.Series(when.tz_localize("UTC")).astype("timestamp[us, tz=UTC][pyarrow]"),
+            "day": pd.Series(when.date).astype("date32[day][pyarrow]"),
+            "count": pd.Series(np.arange(60) % 7).astype("int8[pyarrow]"),
+            "flag": pd.Series([True, False] * 30).astype("bool[pyarrow]"),
+        }
+    )
+    holes = frame.mask(np.random.default_rng(1).random(frame.shape) < 0.2)
+    vae = TabularVAE(**SMALL).fit(holes)
+    for made in (vae.sample(5), vae.impute(holes)):
+        assert made.dtypes.equals(frame.dtypes) and made.notna().all(axis=None)
+
+
 def test_true_and_false_as_categories():
     truth = pd.Categorical([True, False, None, True] * 20)
     frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=80), "truth": truth})

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from vaekit.data.csvtext import is_numeral
-from vaekit.data.frames import codes_of, is_number, is_time, levels_of, missing_in, numbers_of
+from vaekit.data.frames import ARROW, codes_of, is_number, is_time, levels_of, missing_in, numbers_of
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.schema import Column, TableSchema, Warp
 from vaekit.schema.table import ASIDE, KINDS, LEVELLED
@@ -116,11 +116,11 @@ def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = Non
     name, dtype = series.name, str(series.dtype)
     native = str(series.to_native().dtype) if series.implementation.is_pandas() else ""
     base = Column(name, "constant", dtype, native)
-    wide = isinstance(series.dtype, (nw.Int128, nw.UInt128))
-    if wide or not (is_number(series) or is_time(series) or isinstance(series.dtype, (*_TEXT, nw.Object))):
+    beyond = isinstance(series.dtype, (nw.Int128, nw.UInt128)) or (native.endswith(ARROW) and not _named(native))
+    if beyond or not (is_number(series) or is_time(series) or isinstance(series.dtype, (*_TEXT, nw.Object))):
         if bool(series.is_null().all()):
             return base
-        known = native if dtype == "Unknown" and native else dtype
+        known = native if native and (beyond or dtype == "Unknown") else dtype
         raise DataTypeError(
             f"Column {name!r} is of type {known}, which has no place in a table: "
             "numbers, true and false, text, categories and times do; drop it or turn it into one of these."
@@ -139,6 +139,17 @@ def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = Non
     if kind in LEVELLED:
         return _levelled(base, series, kind, None)
     return _numeric(base, series, kind)
+
+
+def _named(native: str) -> bool:
+    """Whether pandas finds a type by its name, as it does not where that has parameters in brackets."""
+    from pandas.api.types import pandas_dtype
+
+    try:
+        pandas_dtype(native)
+    except (NotImplementedError, TypeError):
+        return False
+    return True
 
 
 _TEXT = (nw.String, nw.Categorical, nw.Enum)

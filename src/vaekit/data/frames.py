@@ -15,6 +15,7 @@ from vaekit.errors import DataError, DataTypeError, join
 from vaekit.schema import Column
 
 DAY = 86_400_000_000  # microseconds
+ARROW = "[pyarrow]"  # how pandas ends the name of a type of Arrow
 
 
 def as_frame(table: Any) -> tuple[nw.DataFrame[Any], str]:
@@ -192,10 +193,12 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
         stamps = np.round(np.where(there, days, 0.0) * (DAY / step)).astype(np.int64) * step
         made = nw.new_series(column.name, stamps, nw.Int64, backend=backend).cast(nw.Datetime("us"))
         made = made if there.all() else _without(made, ~there)
+        if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
+            made = made.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
+        if backend == "pandas" and column.native.endswith(ARROW):
+            return nw.from_native(made.to_native().astype(column.native), series_only=True)
         if isinstance(dtype, nw.Date):
             return made if backend == "pandas" else made.dt.date()  # which has no type of days
-        if dtype.time_zone is not None:
-            made = made.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
         return made.cast(dtype)
     if backend == "pandas" and column.native:
         return nw.from_native(_pandas(column, values), series_only=True)
