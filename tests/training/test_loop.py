@@ -159,6 +159,21 @@ def test_a_value_that_is_no_number_names_its_step(bad):
     assert all(torch.isfinite(p).all() for p in model.parameters())
 
 
+def test_before_the_first_look_the_last_epoch_is_kept():
+    """Steps are 7 an epoch; the value is no number from the fourth on, and the first look would be after the fifth."""
+    settings = TrainingSettings(epochs=9, batch_size=8, learning_rate=0.05, validate_every=5)
+    model, three = Line(), Line()
+    steps = itertools.count()
+    train(three, Rows(ROWS), three.value, TrainingSettings(epochs=3, batch_size=8, learning_rate=0.05), seed=0)
+
+    def value(x, factor):
+        return model.value(x, factor) * (float("nan") if next(steps) >= 21 else 1)
+
+    with pytest.raises(TrainingError, match=r"\(epoch 4\): training has stopped and the weights of epoch 3 are kept"):
+        train(model, Rows(ROWS), value, settings, seed=0, validate=lambda model: 0.0)
+    assert equal(model, three)
+
+
 def test_a_processor_without_bfloat16_is_warned_of(monkeypatch):
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
     settings = TrainingSettings(epochs=1, batch_size=50, precision="bfloat16")

@@ -129,7 +129,8 @@ def train(
         settings: how to train.
         seed: fixes the order of the rows and all noise.
         state: where to go on from; changed in place. A new run by default.
-        validate: score of a model on held-out data, higher is better; its best epoch is kept. None: the last is.
+        validate: score of a model on held-out data, higher is better; its best epoch is kept, before the first look and
+            without one the last.
         callbacks: called with the record of each epoch.
         checkpoint: where to write the state every so often.
 
@@ -253,7 +254,7 @@ def _train(
         score = float(validate(judged)) if validate is not None and due else None
         if score is not None and score != score:
             _give_up(model, state, settings, state.epoch * steps)
-        if validate is None or (score is not None and (state.best_score is None or score > state.best_score)):
+        if state.best_score is None or (score is not None and score > state.best_score):  # until it is judged, the last
             state.best_score, state.best_epoch = score, state.epoch
             state.tensors["best"] = _snapshot(judged)
         record = {
