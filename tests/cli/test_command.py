@@ -247,9 +247,32 @@ def test_a_fit_that_fails_leaves_the_run_that_it_was_to_replace(run, tmp_path, c
     assert complaint(capsys, *again) == "the disk is full."
     assert before == {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+    slow = [*again, "--checkpoint-every", 0]  # now there is something to go on with
+    assert complaint(capsys, *slow) == "the disk is full."
+    aside = tmp_path / ".copy.old"
+    assert before == {copy / path.relative_to(aside): path.read_bytes() for path in aside.rglob("*") if path.is_file()}
+    assert complaint(capsys, *slow) == "the disk is full."  # which does not put the half-made one in its place
+    assert (aside / "report.md").exists() and not (copy / "report.md").exists()
     monkeypatch.undo()
-    assert main([str(a) for a in again]) == 0 and [path.name for path in tmp_path.iterdir()] == ["copy"]
+    resumed = ["--resume" if word == "--overwrite" else str(word) for word in slow]
+    assert main(resumed) == 0 and [path.name for path in tmp_path.iterdir()] == ["copy"]
     assert (copy / "model.safetensors").read_bytes() != before[copy / "model.safetensors"]
+
+
+def test_a_second_interruption_of_an_overwrite_is_gone_on_with_too(run, tmp_path, capsys, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vaekit.cli.fitting.write_model", stop)
+    fit = ["fit", str(run.parent / "table.csv"), "-o", str(copy), "--seed", "5", "--checkpoint-every", "0", *QUICK]
+    assert main([*fit, "--overwrite"]) == 130
+    monkeypatch.undo()
+    capsys.readouterr()
+    assert main([*fit, "--resume"]) == 0 and "Going on after epoch 3" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]
 
 
 def test_another_runs_checkpoint_is_not_gone_on_with(run, tmp_path, capsys, monkeypatch):

@@ -307,7 +307,7 @@ def test_a_time_without_a_zone_is_one_in_its_columns(value):
 GIVEN = [
     (OptionError, {"twon": "a"}, "given names a column 'twon' that is not there (did you mean 'town'?)."),
     (OptionError, {"id": "i3"}, "given names the column 'id', which is no part of the model."),
-    (OptionError, {"one": 8}, "given names the column 'one', which is no part of the model."),
+    (DataError, {"one": 8}, "Column 'one' has no level 8: it held only 7 at fit."),
     (DataError, {"town": "x"}, "Column 'town' has no level 'x': 'a', 'b', 'c' were there at fit."),
     (DataError, {"flag": "yes"}, "Column 'flag' has no level 'yes': False, True were there at fit."),
     (DataError, {"real": "much"}, "Column 'real' holds no value 'much': give a number."),
@@ -319,6 +319,7 @@ GIVEN = [
     (DataError, {"real": math.nan}, "Column 'real' holds no value nan: give a number."),
     (DataError, {"count": -1}, "Column 'count' holds -1, but was never below 0 at fit."),
     (DataError, {"count": 1.5}, "Column 'count' holds no value 1.5: give a whole number that Int64 holds."),
+    (DataError, {"count": math.inf}, "Column 'count' holds infinity: replace it, or make it missing."),
     (DataError, {"price": -1.5}, "Column 'price' holds -1.5, but was never below 0 at fit."),
 ]
 

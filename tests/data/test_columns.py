@@ -462,8 +462,8 @@ def test_running_numbers_with_gaps_are_an_identifier_and_sparse_ones_are_not():
 def test_text_among_numbers_is_told(asked):
     frame = pl.DataFrame({"x": [*(str(i / 4) for i in range(40)), "n. a.", None], "y": range(0, 420, 10)})
     _, notes = infer_schema(*as_frame(frame), {} if asked is None else {"x": asked})
-    assert notes[-1] == "column 'x' would hold numbers, but for text such as 'n. a.'"
+    assert notes[-1] == "column 'x' is text, though nine cells of ten are numbers: 'n. a.' is not"
     mixed = frame.with_columns(x=pl.when(pl.int_range(42) % 4 == 0).then(pl.lit("a")).otherwise("x"))
-    codes = frame.with_columns(x=pl.int_range(42).cast(pl.String))
+    codes = frame.with_columns(x=pl.concat_str(pl.lit("0"), pl.int_range(42)).replace("07", "K1"))
     for other in (mixed, codes):
-        assert not any("would hold numbers" in note for note in infer_schema(*as_frame(other))[1])
+        assert not any("nine cells of ten" in note for note in infer_schema(*as_frame(other))[1])

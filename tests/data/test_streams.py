@@ -12,7 +12,7 @@ from vaekit.data.coding import code_table
 from vaekit.data.columns import infer_schema
 from vaekit.data.frames import as_frame
 from vaekit.data.streams import TableRows, as_lazy, code_lazy, infer_lazy
-from vaekit.errors import DataError
+from vaekit.errors import DataError, DataTypeError
 
 
 @pytest.fixture
@@ -55,6 +55,9 @@ ODD = {
     "one": [8.0, 7.0],
     "word": ["v", "u"],
     "gone": ["late", None],
+    "two": [1],
+    "kind": ["d"],
+    "sort": ["d"],
 }
 
 
@@ -67,7 +70,10 @@ def test_one_row_of_another_kind_is_seen_among_those_not_looked_at(name, odd, mo
             "one": [7.0] * 300,
             "word": ["u"] * 300,
             "gone": pl.Series([None] * 300, dtype=pl.String),
-            "id": range(300),
+            "id": [None, *range(299)],
+            "two": [0, 2] * 150,
+            "kind": pl.Series(["a", "c"] * 150, dtype=pl.Enum(["a", "b", "c", "d"])),
+            "sort": pl.Series(["a", "c"] * 150, dtype=pl.Categorical),
             "far": [7 * i for i in range(300)],
         }
     )
@@ -83,6 +89,13 @@ def test_one_row_of_another_kind_is_seen_among_those_not_looked_at(name, odd, mo
         )
     assert notes == expected_notes
     code_lazy(late.lazy(), found)
+
+
+def test_a_column_without_a_place_is_named_where_not_all_rows_are_looked_at(monkeypatch):
+    monkeypatch.setattr(streams, "_LOOKED_AT", 10)
+    table = pl.DataFrame({"x": range(30), "lists": [[1, 2]] * 30})
+    with pytest.raises(DataTypeError, match=r"^Column 'lists' is of type List\(Int64\), which has no place in a table"):
+        infer_lazy(table.lazy(), None)
 
 
 def test_fit_and_impute_agree_with_those_in_memory(frame, tmp_path):

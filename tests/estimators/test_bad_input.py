@@ -1,12 +1,13 @@
 """Bad input gets one plain sentence: each message word for word."""
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from torch import nn
 
-from vaekit import VAE, Autoencoder
+from vaekit import GAE, VAE, Autoencoder, VAEClassifier
 from vaekit.errors import DataError, DataTypeError, OptionError, TrainingError
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
@@ -43,7 +44,8 @@ def test_all_faults_of_the_options_in_one_message(iris):
         ({"validation_fraction": 1.0}, "validation_fraction=1.0 must be a number above 0 and below 1, or None."),
         (
             {"free_bits": 0.1, "objective": "iwae"},
-            "free_bits=0.1 needs objective='elbo' and a KL in closed form: prior='normal' and not kl='monte_carlo'.",
+            "free_bits=0.1 needs objective='elbo' and a KL in closed form: prior='normal', or an own one with kl_units, and not "
+            "kl='monte_carlo'.",
         ),
         ({"device": "cuda:99"}, "device='cuda:99' asks for a GPU, but torch finds none; use device='auto' or 'cpu'."),
         ({"device": "gpu"}, "device='gpu' is not 'auto', 'cpu', 'cuda' or another device of torch."),
@@ -149,3 +151,17 @@ def test_a_fit_that_is_refused_leaves_the_estimator_as_it_was(iris, kind):
     new = kind(**SMALL)
     said(ValueError, lambda: new.fit(iris[:50], validation_data=iris[:, :3]))
     assert dict(vars(new)) == dict(vars(kind(**SMALL)))
+
+
+def test_so_does_one_of_a_classifier_and_of_a_graph(iris):
+    y = load_iris().target
+    classifier = VAEClassifier("m2", **SMALL).fit(iris, y)
+    before = dict(vars(classifier))
+    said(DataError, lambda: classifier.fit(iris[:, :3], np.zeros(150, int)))
+    assert dict(vars(classifier)) == before
+    graph = GAE(2, (4,), epochs=2, random_state=0, verbose=0).fit(nx.karate_club_graph())
+    before, codes = dict(vars(graph)), graph.transform()
+    said(OptionError, lambda: graph.set_params(encoder=nn.Linear(3, 4)).fit(nx.path_graph(5)))
+    graph.set_params(encoder=None)
+    assert dict(vars(graph)) == before
+    np.testing.assert_array_equal(graph.transform(), codes)

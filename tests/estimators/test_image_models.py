@@ -175,7 +175,7 @@ def test_annealing_is_above_the_bound_of_few_samples():
         (
             vaekit.VAE(prior="vamp", kl="analytic"),
             LEVELS,
-            "kl='analytic' needs prior='normal': the KL to any other has no closed form.",
+            "kl='analytic' needs prior='normal', or an own one with kl_units: others have no KL in closed form.",
         ),
         (vaekit.VAE(prior=GaussianMixture(3)), LEVELS, "The prior has 3 units, but latent_dim is 20."),
         (

@@ -633,12 +633,31 @@ def test_arrow_types_of_pandas_come_back():
             "day": pd.Series(when.date).astype("date32[day][pyarrow]"),
             "count": pd.Series(np.arange(60) % 7).astype("int8[pyarrow]"),
             "flag": pd.Series([True, False] * 30).astype("bool[pyarrow]"),
+            "word": pd.Series(["a", "b", "a"] * 20).astype(pd.ArrowDtype(pa.string())),
         }
     )
     holes = frame.mask(np.random.default_rng(1).random(frame.shape) < 0.2)
     vae = TabularVAE(**SMALL).fit(holes)
     for made in (vae.sample(5), vae.impute(holes)):
         assert made.dtypes.equals(frame.dtypes) and made.notna().all(axis=None)
+
+
+@pytest.mark.parametrize("name", ["x", "k", "day", "flag"])
+def test_a_table_without_values_of_a_column_gets_them_in_the_type_of_the_fit(name):
+    """As columns of Python's None, or of a type of nulls; constant and modelled ones alike."""
+    rng, day = np.random.default_rng(0), datetime.datetime(2020, 1, 1)
+    frame = pl.DataFrame(
+        {"y": rng.normal(size=40), "x": rng.normal(size=40), "k": [7.0] * 40, "day": [day] * 40, "flag": [True] * 40}
+    )
+    for table, empty in (
+        (frame, frame.with_columns(pl.lit(None).alias(name))),
+        (frame.to_pandas(), frame.to_pandas().assign(**{name: None})),
+    ):
+        vae = TabularVAE(**SMALL).fit(table)
+        filled = as_frame(vae.impute(empty))[0]
+        assert filled.schema == as_frame(table)[0].schema and not filled[name].is_null().any()
+    later = frame.with_columns(pl.lit(None).alias(name)).lazy()
+    assert vae.fit(frame).impute(later).collect().columns == frame.columns
 
 
 def test_true_and_false_as_categories():

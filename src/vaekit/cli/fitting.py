@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import shutil
 import sys
 import time
@@ -168,33 +167,41 @@ def _check_place(folder: Path, *, resume: bool, overwrite: bool) -> None:
 
 
 class _Replaced:
-    """The RUN that a fit replaces, if any: set aside until the new one is trained, put back where the fit fails.
+    """The RUN that a fit replaces, if any: it lies beside the new one, as .NAME.old, until that is trained.
 
-    It is gone too where the new one was interrupted, which its checkpoint goes on with, or ended in NaN.
+    A fit that fails before it has a checkpoint puts it back. Where there is one to go on with, the old RUN goes once
+    the new one is trained, or was stopped by its user or by NaN.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self.aside: Path | None = None
+        self.aside = self.folder.with_name(f".{self.folder.name}.old")
 
     def set_aside(self) -> None:
-        aside = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(4)}.old")
+        """Make way for the new RUN. What lies aside already is a RUN, and what stands before it a half-made one."""
         try:
-            self.folder.rename(aside)
+            if self.aside.exists():
+                shutil.rmtree(self.folder)
+            else:
+                self.folder.rename(self.aside)
         except OSError as error:
             raise WriteError(f"{self.folder} cannot be replaced: {error.strerror or error}.") from error
-        self.aside = aside
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self.aside is None:
+        if not self.aside.exists():
             return
-        if kind is None or issubclass(kind, (SystemExit, TrainingError)):
+        if kind is None or issubclass(kind, (SystemExit, KeyboardInterrupt, TrainingError)):
             shutil.rmtree(self.aside, ignore_errors=True)
+        elif (self.folder / CHECKPOINT).exists():
+            _say(f"The RUN that was to be replaced lies in {self.aside}.")
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
-            self.aside.rename(self.folder)
+            try:
+                self.aside.rename(self.folder)
+            except OSError as error:
+                raise WriteError(f"The RUN that was to be replaced lies in {self.aside}: {error.strerror}.") from error
 
 
 def _identity(config: dict[str, Any]) -> str:

@@ -106,10 +106,10 @@ class RowData:
         try:
             estimator._read(self._labelled(estimator, self.X_test, self.y_test))
         except DataError as error:
-            remedy = "--seed says which are set aside."
+            remedy = "" if self.record["split_seed"] is None else " --seed says which are set aside."
             if isinstance(estimator, TabularVAE):
-                remedy = """So give the column a kind that suits all, as in --set 'schema={"NAME": "real"}'."""
-            raise DataError(f"The rows set aside for the test do not suit the others: {error} {remedy}") from error
+                remedy = """ So give the column a kind that suits all, as in --set 'schema={"NAME": "real"}'."""
+            raise DataError(f"The rows set aside for the test do not suit the others: {error}{remedy}") from error
 
     def fit(self, estimator: RowEstimator, checkpoint: Checkpoint, place: Callable[[], object]) -> None:
         """Train on the training rows."""

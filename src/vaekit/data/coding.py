@@ -198,7 +198,9 @@ def code_given(given: Mapping[str, Any], schema: TableSchema) -> np.ndarray:
         if name not in schema.columns:
             raise OptionError(f"given names a column {name!r} that is not there{did_you_mean(name, schema.columns)}.")
         column = next(column for column in schema.all_columns if column.name == name)
-        if column.kind == "constant" and value in column.levels:
+        if column.kind == "constant" and column.levels:
+            if value not in column.levels:
+                raise DataError(f"Column {name!r} has no level {value!r}: it held only {column.levels[0]!r} at fit.")
             continue
         if name not in places:
             raise OptionError(f"given names the column {name!r}, which is no part of the model.")
@@ -219,7 +221,7 @@ def _number(value: Any, column: Column) -> float:
             if number != number:
                 raise ValueError("not a number")
             dtype = dtype_of(column.dtype)
-            if dtype.is_integer() and not _fits(number, dtype):
+            if dtype.is_integer() and np.isfinite(number) and not _fits(number, dtype):
                 raise ValueError("not a number of the column's type")
             return number
         return float(np.datetime64(_in_utc(value, dtype_of(column.dtype)), "us").astype(np.int64)) / DAY
@@ -232,7 +234,7 @@ def _number(value: Any, column: Column) -> float:
 def _fits(number: float, dtype: Any) -> bool:
     """Whether an integer type holds a number."""
     limits = np.iinfo(str(dtype).lower())
-    return number == round(number) and limits.min <= number <= limits.max
+    return number.is_integer() and limits.min <= number <= limits.max
 
 
 def _in_utc(value: Any, dtype: Any) -> Any:
@@ -333,6 +335,9 @@ def fill_table(
             rows, values = rows[gone], np.array(values, dtype=object)[gone].tolist()
             values = values if isinstance(column.levels[0], str) else np.array(values, dtype=np.float64)
         piece = series_of(column, values, str(backend).lower())
+        if len(rows) == len(series) and piece.dtype != series.dtype:  # of a table without values of that column
+            new.append(piece)
+            continue
         if piece.dtype != series.dtype and not isinstance(series.dtype, (nw.Categorical, nw.Enum, nw.Object)):
             piece = (piece.round() if series.dtype.is_integer() and piece.dtype.is_float() else piece).cast(
                 series.dtype

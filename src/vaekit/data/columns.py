@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,8 @@ import narwhals as nw
 import numpy as np
 from scipy.optimize import minimize
 
-from vaekit.data.csvtext import is_numeral
-from vaekit.data.frames import ARROW, codes_of, is_number, is_time, levels_of, missing_in, numbers_of
+from vaekit.data.csvtext import CODE, is_numeral
+from vaekit.data.frames import ARROW, codes_of, is_number, is_time, levels_of, missing_in, numbers_of, pandas_type
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.schema import Column, TableSchema, Warp
 from vaekit.schema.table import ASIDE, KINDS, LEVELLED
@@ -75,7 +76,7 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
         raise DataError(f"The table has no column that can be used ({'; '.join(notes)}).")
     for column in columns:
         if column.kind in (*ASIDE, "categorical") and (stray := _stray(frame[column.name])) is not None:
-            notes.append(f"column {column.name!r} would hold numbers, but for text such as {stray!r}")
+            notes.append(f"column {column.name!r} is text, though nine cells of ten are numbers: {stray!r} is not")
     pooled = [f"{column.name!r} ({column.pool})" for column in columns if column.pool]
     if pooled:
         notes.append(f"rare levels that share one code: {', '.join(pooled)}")
@@ -88,7 +89,7 @@ def _stray(series: nw.Series[Any]) -> str | None:
         return None
     cells = series.drop_nulls()
     for some in (cells.head(1000).to_list(), cells.to_list()):  # most columns of text are told by a few
-        stray = [value for value in some if not is_numeral(value)]
+        stray = [value for value in some if not is_numeral(value) or re.match(CODE, value)]
         if 10 * len(stray) > len(some):
             return None
     return stray[0] if stray else None
@@ -143,10 +144,8 @@ def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = Non
 
 def _named(native: str) -> bool:
     """Whether pandas finds a type by its name, as it does not where that has parameters in brackets."""
-    from pandas.api.types import pandas_dtype
-
     try:
-        pandas_dtype(native)
+        pandas_type(native)
     except (NotImplementedError, TypeError):
         return False
     return True

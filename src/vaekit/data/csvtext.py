@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from vaekit.data.files import quoted
-from vaekit.errors import DataError
+from vaekit.errors import DataError, join
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
 
-CODE = r"^\s*[+-]?0\d"  # 02134: text, as a number would lose the zero
+CODE = r"^\s*0\d+\s*$"  # 02134: text, as a number would lose the zero
 
 MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null")  # read as missing, besides the empty cell
 
@@ -72,6 +72,26 @@ def check_lines(text: str | TextIO, width: int, path: Path) -> None:
             raise DataError(f"{quoted(path)} line {line} has {len(cells)} cell{s}, its header has {width}.")
 
 
+def codes(raw: pl.LazyFrame, columns: list[str]) -> list[str]:
+    """Those of the columns, all numbers, of which a cell has leading zeros, so that they are kept as text.
+
+    Args:
+        raw: the columns as text.
+        columns: their names.
+    """
+    import polars as pl
+
+    found = raw.select(pl.col(columns).str.contains(CODE).any()).collect(engine="streaming")
+    return [name for name in columns if found[name].item()]
+
+
+def kept_as_text(columns: list[str]) -> str:
+    """What to say of such columns, after something else."""
+    if not columns:
+        return ""
+    return f"; leading zeros keep {join(columns)} text, which --kind array reads as numbers"
+
+
 def unpadded(column: pl.Series) -> pl.Series:
     """The numbers of a text column where blanks around the cells are all that hid them ("1, 2" for "1,2")."""
     import polars as pl
@@ -89,11 +109,9 @@ def bare_cells(column: pl.Series) -> pl.Series:
 
 
 def numbers(column: pl.Series) -> pl.Series | None:
-    """The numbers of a text column where all its cells are, none with a leading zero; else None."""
+    """The numbers of a text column where all its cells are; else None."""
     import polars as pl
 
-    if column.str.contains(CODE).any():
-        return None
     for dtype in (pl.Int64, pl.Float64):
         found = column.cast(dtype, strict=False)
         if found.null_count() == column.null_count() < len(column):

@@ -196,7 +196,7 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
         if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
             made = made.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
         if backend == "pandas" and column.native.endswith(ARROW):
-            return nw.from_native(made.to_native().astype(column.native), series_only=True)
+            return nw.from_native(made.to_native().astype(pandas_type(column.native)), series_only=True)
         if isinstance(dtype, nw.Date):
             return made if backend == "pandas" else made.dt.date()  # which has no type of days
         return made.cast(dtype)
@@ -233,7 +233,21 @@ def _pandas(column: Column, values: Any) -> Any:
         values = _whole(values, dtype)
     elif isinstance(values, np.ndarray) and column.native == "object" and column.levels:
         values = [type(column.levels[0])(value) for value in values]
-    return pd.Series(values, name=column.name, dtype=column.native)
+    return pd.Series(values, name=column.name, dtype=pandas_type(column.native))
+
+
+def pandas_type(native: str) -> Any:
+    """The type of a pandas column by its name; TypeError or NotImplementedError where pandas knows none.
+
+    By this name of an Arrow type alone pandas finds another.
+    """
+    import pandas as pd
+
+    if native == f"string{ARROW}":
+        import pyarrow as pa
+
+        return pd.ArrowDtype(pa.string())
+    return pd.api.types.pandas_dtype(native)
 
 
 def _whole(values: np.ndarray, dtype: Any) -> np.ndarray:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vaekit.data.coding import code_table
 from vaekit.data.columns import Asked, infer_schema, looks_running, with_levels
+from vaekit.data.frames import dtype_of
 from vaekit.data.largetables import BATCH, read_large
 from vaekit.data.rows import Rows
 from vaekit.errors import DataError
@@ -78,35 +79,59 @@ def infer_lazy(lazy: pl.LazyFrame, asked: Asked | None) -> tuple[TableSchema, li
 
 
 def _extremes(lazy: pl.LazyFrame, few: pl.DataFrame) -> pl.DataFrame:
-    """Three rows with each column's smallest and largest value and one that is not whole, where `few` has not got it.
+    """Rows with values that are not in `few`, by which a column's kind can be told as by all rows.
 
-    They tell a column's kind as all rows would: below 0 or not, counts or not, constant or not.
+    Of numbers, times and text the smallest and the largest and, of a column that seems to hold two values at most, a
+    third; of floating-point numbers one that is not whole; of categories each.
     """
     import polars as pl
 
-    found: dict[str, list[Any]] = {}
+    wanted: dict[str, list[pl.Expr]] = {}
     for name, dtype in few.schema.items():
-        ordered = dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.String, pl.Boolean)
-        wanted = [pl.col(name).min(), pl.col(name).max()] if ordered else [pl.col(name).drop_nulls().first()]
-        if dtype.is_float():
-            wanted.append(pl.col(name).filter(pl.col(name) != pl.col(name).round()).first())
-        values = lazy.select(value.alias(str(i)) for i, value in enumerate(wanted)).collect(engine="streaming").row(0)
-        values = [value for value in dict.fromkeys(values) if value is not None and not few[name].eq(value).any()]
-        found[name] = [*values, None, None, None][:3]
-    return pl.DataFrame(found, schema=few.schema)
+        column, seen = pl.col(name), few[name].drop_nulls()
+        if isinstance(dtype, (pl.Categorical, pl.Enum)):
+            wanted[name] = [column.filter(column.is_not_null()).unique().cast(pl.String).implode()]
+        elif dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.String, pl.Boolean):
+            wanted[name] = [column.min(), column.max()]
+            if dtype.is_float():
+                wanted[name].append(column.filter(column != column.round()).first())
+            if seen.n_unique() <= 2:
+                wanted[name].append(column.filter(column.is_in(seen.unique().implode()).not_()).first())
+    aliased = [value.alias(f"{i} {name}") for name, values in wanted.items() for i, value in enumerate(values)]
+    row = lazy.select(aliased).collect(engine="streaming").row(0, named=True)
+    found: dict[str, list[Any]] = {name: [] for name in few.columns}
+    for name, values in wanted.items():
+        each = [row[f"{i} {name}"] for i in range(len(values))]
+        each = each[0] if isinstance(each[0], list) else each
+        there = (
+            set(few[name].cast(pl.String).to_list()) if isinstance(few.schema[name], (pl.Categorical, pl.Enum)) else ()
+        )
+        found[name] = [
+            value
+            for value in dict.fromkeys(each)
+            if value is not None and value not in there and (there or not few[name].eq(value).any())
+        ]
+    most = max(map(len, found.values()))
+    return pl.DataFrame({name: [*v, *[None] * (most - len(v))] for name, v in found.items()}, schema=few.schema)
 
 
 def _running(lazy: pl.LazyFrame, few: pl.DataFrame) -> list[str]:
     """Columns of whole numbers that are identifiers by all rows, which some rows, spaced out, do not show."""
     import polars as pl
 
-    def runs(name: str) -> bool:
-        column = pl.col(name)
-        wanted = {"different": column.n_unique(), "n": column.count(), "low": column.min(), "high": column.max()}
-        return looks_running(**lazy.select(**wanted).collect(engine="streaming").row(0, named=True))
+    def select(names: list[str], **wanted: Callable[[pl.Expr], pl.Expr]) -> dict[str, dict[str, int]]:
+        exprs = [
+            value(pl.col(name).drop_nulls()).alias(f"{what} {name}") for name in names for what, value in wanted.items()
+        ]
+        row = lazy.select(exprs).collect(engine="streaming").row(0, named=True)
+        return {name: {what: row[f"{what} {name}"] for what in wanted} for name in names}
 
     whole = [name for name, dtype in few.schema.items() if dtype.is_integer()]
-    return [name for name in whole if few[name].n_unique() == len(few) and runs(name)]
+    names = [name for name in whole if few[name].drop_nulls().n_unique() == few[name].count() > 0]
+    ends = select(names, n=pl.Expr.count, low=pl.Expr.min, high=pl.Expr.max) if names else {}
+    names = [name for name, each in ends.items() if looks_running(each["n"], **each)]  # if no two were alike
+    counted = select(names, different=pl.Expr.n_unique) if names else {}
+    return [name for name in names if looks_running(**counted[name], **ends[name])]
 
 
 class TableRows(Rows):
@@ -163,6 +188,16 @@ def code_lazy(lazy: pl.LazyFrame, schema: TableSchema) -> TableRows:
             codes[start : start + len(batch)] = code_table(batch, schema)
             start += len(batch)
         return TableRows(torch.from_numpy(codes))  # the file has no name from here on, but stays while it is mapped
+
+
+def typed(lazy: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:
+    """The table with the type of the fit for columns of a type of nulls, so that values can be filled in."""
+    import polars as pl
+
+    empty = [name for name, dtype in lazy.collect_schema().items() if dtype == pl.Null]
+    types = {column.name: dtype_of(column.dtype) for column in schema.all_columns}
+    casts = [nw.col(name).cast(types[name]) for name in empty if name in types]
+    return nw.from_native(lazy).with_columns(*casts).to_native() if casts else lazy
 
 
 def lazily(lazy: pl.LazyFrame, change: Callable[[Any], Any], kinds: Any = None) -> pl.LazyFrame:

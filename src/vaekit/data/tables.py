@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vaekit.data.csvtext import CODE, MISSING, check_lines, check_utf8, header, timed, unpadded
+from vaekit.data.csvtext import MISSING, check_lines, check_utf8, codes, header, kept_as_text, timed, unpadded
 from vaekit.data.files import check_file, opened, quoted, reading
 from vaekit.errors import DataError, DataTypeError, OptionError, join
 from vaekit.files import written_whole
@@ -25,7 +26,7 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
     """Read a .csv file (UTF-8, commas, a header; gzip too) as a polars DataFrame.
 
     The types of the columns are told from all rows: numbers, true/false, but for kind="array" ISO 8601 dates and times,
-    else text; but for kind="array" whole numbers of which one has a leading zero are text too. Empty cells, NA, N/A,
+    else text; but for kind="array" numbers of which a whole one has leading zeros are text too. Empty cells, NA, N/A,
     NaN and null are missing values. The kind is "table" where a column is not numeric or a cell is missing, else
     "array".
 
@@ -44,10 +45,6 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
         text = text.rstrip("\r\n")
     try:
         frame = pl.read_csv(text.encode(), infer_schema_length=None, null_values=list(MISSING))
-        whole = [] if kind == "array" else [c for c, dtype in frame.schema.items() if dtype.is_integer()]
-        if whole:
-            raw = pl.read_csv(text.encode(), columns=whole, infer_schema=False, null_values=list(MISSING))
-            frame = frame.with_columns(column for column in raw if column.str.contains(CODE).any())
     except pl.exceptions.PolarsError as error:
         check_lines(text, len(columns), path)
         raise DataError(f"{quoted(path)} is damaged: {str(error).strip().splitlines()[0]}.") from error
@@ -59,9 +56,15 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
         raise DataError(f"{quoted(path)} line 1 cannot be split into the names of the columns.")
     frame.columns = columns
     frame = frame.with_columns([unpadded(column) for column in frame.get_columns()])
+    kept: list[str] = []
     if kind != "array":
+        raw = pl.scan_csv(io.BytesIO(text.encode()), infer_schema=False, null_values=list(MISSING))
+        raw = raw.rename(dict(zip(raw.collect_schema(), columns, strict=True)))
+        kept = codes(raw, [name for name, dtype in frame.schema.items() if dtype.is_numeric()])
+        frame = frame.with_columns(raw.select(kept).collect().get_columns())
         frame = frame.with_columns([timed(column) for column in frame.get_columns()])
-    return table_dataset(frame, str(path), kind, quoted(path))
+    data = table_dataset(frame, str(path), kind, quoted(path))
+    return dataclasses.replace(data, note=data.note + kept_as_text(kept))
 
 
 def read_parquet(path: Path, kind: str | None = None) -> Dataset:

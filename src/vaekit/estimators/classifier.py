@@ -23,6 +23,7 @@ from vaekit.estimators.autoencoder import Autoencoder
 from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.labels import find_classes, number_labels, read_labels, unseen
 from vaekit.estimators.options import check_options
+from vaekit.estimators.trained import unchanged_on_failure
 from vaekit.estimators.vae import VAE
 from vaekit.likelihoods import LIKELIHOODS
 from vaekit.models import Classifier, RadialHead, SemiSupervisedVAE
@@ -168,6 +169,10 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
             DataError: X or y cannot be used: no label, or a single class.
             TrainingError: the objective turned NaN; the last good weights are kept and the estimator can be used.
         """
+        with unchanged_on_failure(self):
+            return self._fit_labelled(X, y, validation_data)
+
+    def _fit_labelled(self, X: Any, y: Any, validation_data: Any) -> Self:
         check_options(self)
         if self.method == "m2" and self.pretrained is not None:
             raise OptionError(

@@ -27,7 +27,7 @@ from vaekit.estimators.graphparts import (
     one_node,
 )
 from vaekit.estimators.options import check_options
-from vaekit.estimators.trained import TrainedEstimator
+from vaekit.estimators.trained import TrainedEstimator, unchanged_on_failure
 from vaekit.evaluation.links import link_scores
 from vaekit.models.graph import GraphEncoder, GraphTensors, PairDecoder, Sphere
 from vaekit.nn.graph import GCN, Adjacency, Features
@@ -115,18 +115,19 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
             raise OptionError(f"patience={self.patience!r} needs validation edges: fit(graph, validation=split).")
         for note in graph.notes:
             self._say(note)
-        seed, device = resolve_seed(self.random_state), self._device()
-        self.graph_ = graph
-        self.n_features_in_ = graph.n_features if self.use_features else 0
-        self.fitted_ = {"seed": seed}
-        self.history_ = []
-        x = self._tensors_of(graph, device)
-        with isolated_rng(seed):
-            self.model_ = self._build(x).to(device)
-        validate = None if validation is None or not len(validation.val_edges) else self._validation(x, validation)
-        unit = "(reweighted)" if self.objective == "reweighted" else "nats a squared node"
-        unit += "" if validate is None else "; held-out: mean of AUC and AP"
-        value = self._value(self.model_)
+        with unchanged_on_failure(self):
+            seed, device = resolve_seed(self.random_state), self._device()
+            self.graph_ = graph
+            self.n_features_in_ = graph.n_features if self.use_features else 0
+            self.fitted_ = {"seed": seed}
+            self.history_ = []
+            x = self._tensors_of(graph, device)
+            with isolated_rng(seed):
+                self.model_ = self._build(x).to(device)
+            validate = None if validation is None or not len(validation.val_edges) else self._validation(x, validation)
+            unit = "(reweighted)" if self.objective == "reweighted" else "nats a squared node"
+            unit += "" if validate is None else "; held-out: mean of AUC and AP"
+            value = self._value(self.model_)
         failure = self._train(x, value, seed, validate, checkpoint, before_training, unit=unit)
         if failure is not None:
             raise failure

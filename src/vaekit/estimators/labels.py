@@ -28,8 +28,9 @@ def read_labels(y: Any, n: int | None) -> tuple[np.ndarray, np.ndarray]:
     """
     if y is None:
         raise DataError("A classifier requires y to be passed, but the target y is None.")
-    text = isinstance(y, (list, tuple)) and any(isinstance(label, str) for label in y)  # beside which a -1 stays one
-    y = column_or_1d(np.asarray(y, dtype=object if text else None), warn=True)
+    kinds = {isinstance(label, str) for label in y} if isinstance(y, (list, tuple)) else set()
+    mixed = len(kinds) == 2  # so that a -1 among strings stays one
+    y = column_or_1d(np.asarray(y, dtype=object if mixed else None), warn=True)
     if n is not None and len(y) != n:
         raise DataError(f"X has {n} rows, but y has {len(y)} labels.")
     if y.dtype.kind == "O":

@@ -155,11 +155,11 @@ def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
     analytic = closed and params["kl"] != "monte_carlo"
     if params["free_bits"] and (not analytic or params["objective"] != "elbo"):
         faults.add(
-            f"free_bits={params['free_bits']!r} needs objective='elbo' and a KL in closed form: prior='normal' and "
-            "not kl='monte_carlo'."
+            f"free_bits={params['free_bits']!r} needs objective='elbo' and a KL in closed form: prior='normal', or an "
+            "own one with kl_units, and not kl='monte_carlo'."
         )
     if params["kl"] == "analytic" and not closed:
-        faults.add("kl='analytic' needs prior='normal': the KL to any other has no closed form.")
+        faults.add("kl='analytic' needs prior='normal', or an own one with kl_units: others have no KL in closed form.")
 
 
 def _check_conditional(faults: Faults, params: dict[str, Any]) -> None:

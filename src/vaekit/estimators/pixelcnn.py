@@ -143,8 +143,7 @@ class PixelCNN(DensityEstimator):
         return rows, score_density(self.model_, rows)
 
     def score_samples(self, X: Any, num_samples: int | None = None) -> np.ndarray:
-        """log p(x) of each row, (n,) in nats: exact, so that `num_samples` has no use; as in all three, it is for code
-        that scores any model."""
+        """log p(x) of each row, (n,) in nats: exact. `num_samples` is for code that scores any model, and ignored."""
         return self._scores(X)[1].astype(np.float32)
 
     def score(self, X: Any, y: Any = None, num_samples: int | None = None) -> float:

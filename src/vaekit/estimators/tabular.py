@@ -17,7 +17,7 @@ from vaekit.data.coding import code_given, fill_table, filling, make_table, poin
 from vaekit.data.columns import infer_schema
 from vaekit.data.frames import as_frame, finish
 from vaekit.data.rows import Rows
-from vaekit.data.streams import TableRows, as_lazy, infer_lazy, lazily
+from vaekit.data.streams import TableRows, as_lazy, infer_lazy, lazily, typed
 from vaekit.errors import OptionError
 from vaekit.estimators.bound import BoundEstimator
 from vaekit.estimators.imputer import VAEImputer
@@ -270,9 +270,8 @@ class TabularVAE(BoundEstimator):
             random_state: of draws and medians.
 
         Returns:
-            A new table of the same kind, with the same columns in the same order and of the same types. Observed cells
-            and columns that are set aside are as they were. A constant column gets its value. A cell stays missing
-            where its column was set aside, or held no value at fit.
+            A new table of the same kind, with the same columns in the same order and of the same types. A constant
+            column gets its value; columns that are set aside, or held no value at fit, are as they were.
 
         Raises:
             DataError: columns are missing or too many, or of another type than at fit, or hold infinity.
@@ -287,7 +286,7 @@ class TabularVAE(BoundEstimator):
             if draws is not None:
                 raise OptionError("draws= needs a table in memory; of a LazyFrame the means and modes are imputed.")
             how: dict[str, Any] = {"statistic": statistic, "num_samples": num_samples, "random_state": seed}
-            return lazily(lazy, lambda batch: self.impute(batch, **how))
+            return lazily(typed(lazy, self.schema_), lambda batch: self.impute(batch, **how))
         coded = self._read(X).raw(slice(None))
         frame, container = as_frame(X)
         missing = torch.isnan(coded)

@@ -25,14 +25,21 @@ from vaekit.training.loop import Callback, Examples, TrainingSettings, train
 
 @contextmanager
 def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
-    """Within the block a failure leaves the estimator's attributes as they were: fitted, or not yet fitted."""
-    before = dict(vars(estimator))
+    """Within the block a failure leaves the estimator's attributes as they were: fitted, or not yet fitted.
+
+    But not that of the training itself, after which the last good weights are kept.
+    """
+    before, keep = dict(vars(estimator)), False
     try:
         yield
-    except Exception:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+        keep = True
+    except TrainingError:
+        keep = True
         raise
+    finally:
+        if not keep:
+            vars(estimator).clear()
+            vars(estimator).update(before)
 
 
 class TrainedEstimator(BaseEstimator, ABC):
