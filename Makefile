@@ -25,7 +25,7 @@ test: .venv/installed-dev ## lint, format, types, the order of imports, all test
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 	$(BIN)/python -m pytest -q tests/test_imports.py
-	$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --deselect tests/test_imports.py
+	$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --dist worksteal --deselect tests/test_imports.py
 
 docs: .venv/installed-dev ## build the pages in docs/ to docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html

@@ -327,7 +327,7 @@ def test_kills_at_random_moments_end_in_the_same_bytes(run, tmp_path):
     options = [
         table,
         "--epochs",
-        600,
+        400,
         "--set",
         "hidden=[16]",
         "--set",
@@ -341,7 +341,7 @@ def test_kills_at_random_moments_end_in_the_same_bytes(run, tmp_path):
     whole.communicate()
     assert whole.returncode == 0
     out, rng = tmp_path / "killed", random.Random(1)
-    for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
+    for number in (signal.SIGKILL, signal.SIGTERM):
         process = start("fit", *options, "-o", out, "--resume", "--checkpoint-every", 0.05)
         state = out / "checkpoint" / "state.safetensors"
         before = state.stat().st_mtime_ns if state.exists() else 0

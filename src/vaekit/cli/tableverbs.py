@@ -12,14 +12,14 @@ import numpy as np
 
 from vaekit.cli.output import check_output, write_lazily, write_rows
 from vaekit.cli.split import read_data
-from vaekit.data.csvtext import MISSING
+from vaekit.data.csvtext import MISSING, is_numeral
 from vaekit.data.frames import as_frame, dtype_of, missing_in
 from vaekit.data.streams import is_lazy, lazily
 from vaekit.errors import OptionError
 from vaekit.estimators import TabularVAE, load
 from vaekit.estimators.options import check_choice
 from vaekit.runs import read_config
-from vaekit.schema import TableSchema
+from vaekit.schema import Column, TableSchema
 
 TABLES = (".csv", ".parquet")
 
@@ -99,8 +99,8 @@ def _impute_lazily(estimator: TabularVAE, X: Any, output: Path, options: dict[st
 def as_fitted(frame: Any, schema: TableSchema) -> Any:
     """The table with the types of the fit where its own, told from its few rows, are narrower.
 
-    A column without values, or of whole numbers where the fit had others or text, gets the type of the fit, so that
-    what is filled in fits in.
+    A column without values, or of whole numbers where the fit had others or codes such as 02134, gets the type of the
+    fit, so that what is filled in fits in.
 
     Args:
         frame: narwhals DataFrame or LazyFrame.
@@ -116,9 +116,14 @@ def as_fitted(frame: Any, schema: TableSchema) -> Any:
             dtype = dtype_of(column.dtype)
             if empty[column.name]:
                 casts.append(nw.lit(None).cast(dtype).alias(column.name))
-            elif kinds[column.name].is_integer() and (dtype.is_float() or dtype == nw.String):
+            elif kinds[column.name].is_integer() and (dtype.is_float() or _holds_codes(column)):
                 casts.append(nw.col(column.name).cast(dtype))
     return frame.with_columns(*casts) if casts else frame
+
+
+def _holds_codes(column: Column) -> bool:
+    """Whether a column was text at fit, all of it numerals."""
+    return dtype_of(column.dtype) == nw.String and all(is_numeral(level) for level in column.levels)
 
 
 def _missing(frame: nw.DataFrame[Any]) -> int:
