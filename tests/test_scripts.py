@@ -349,23 +349,35 @@ def test_factors(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch:
     first = written(output)["runs"]
     script.main([*options, "--seeds", "0", "1"])
     content = written(output)
-    assert len(first) == 10 and content["runs"][:10] == first and len(content["runs"]) == 14  # what is there stays
-    best = max((run for run in first[:2]), key=lambda run: run["mig"])
-    assert content["chosen"]["beta-VAE"] == best["weights"] and content["chosen"]["VAE"] == {}
-    means = {
-        method: np.mean([run["mig"] for run in content["runs"] if run["method"] == method and run["seed"] < 2])
-        for method in script.METHODS
-    }
-    reported = {(run["method"], run["seed"]): run for run in content["runs"] if run["seed"] < 2}
-    for row in content["summary"]["orderings"]:
-        score = row["score"]
-        gaps = [reported[row["above"], seed][score] - reported[row["below"], seed][score] for seed in (0, 1)]
-        assert row["on_seeds"] == sum(gap > 0 for gap in gaps)
-        assert row["gap"]["median"] == pytest.approx(np.median(gaps))
+    assert content["runs"][: len(first)] == first and len(content["runs"]) > len(first)  # what is there stays
+
+    def value(method: str, by: str, score: str, seed: int) -> float:
+        wanted = {"method": method, "weights": content["chosen"][by][method], "seed": seed}
+        (found,) = [run for run in content["runs"] if wanted.items() <= run.items()]
+        return found[score]
+
+    for by, weights in content["chosen"].items():
+        assert weights["VAE"] == {}
+        for method, (name, values) in script.GRID.items():
+            tried = {run["weights"][name]: run[by] for run in first if run["method"] == method and run["seed"] == 9}
+            assert list(tried) == list(values) and tried[weights[method][name]] == max(tried.values())
+    summary, seeds = content["summary"], (0, 1)
+    assert [(row["above"], row["below"], row["chosen_by"]) for row in summary["orderings"][::5]] == list(
+        script.PUBLISHED
+    )
+    for row in summary["orderings"]:
+        above, below = (
+            [value(row[side], row["chosen_by"], row["score"], seed) for seed in seeds] for side in ("above", "below")
+        )
+        gaps = np.subtract(above, below)
+        assert row["on_seeds"] == sum(gaps > 0) and row["holds"] == (gaps.mean() > 0)
+        assert row["gap"]["mean"] == pytest.approx(gaps.mean()) and row["gap"]["median"] == pytest.approx(
+            np.median(gaps)
+        )
         assert row["gap"]["se"] == pytest.approx(np.std(gaps, ddof=1) / 2**0.5)
-        if score == "mig":
-            assert row["gap"]["mean"] == pytest.approx(means[row["above"]] - means[row["below"]])
-            assert row["holds"] == (row["gap"]["mean"] > 0)
+    for row in summary["scores"]:
+        (by, *_) = [by for by, weights in content["chosen"].items() if weights[row["method"]] == row["weights"]]
+        assert row["mig"]["mean"] == pytest.approx(np.mean([value(row["method"], by, "mig", seed) for seed in seeds]))
 
 
 def test_few_labels(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
