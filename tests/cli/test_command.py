@@ -249,7 +249,7 @@ def test_a_fit_that_fails_leaves_the_run_that_it_was_to_replace(run, tmp_path, c
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
     slow = [*again, "--checkpoint-every", 0]  # now there is something to go on with
     assert complaint(capsys, *slow) == "the disk is full."
-    aside = tmp_path / ".copy.old"
+    aside = tmp_path / ".copy.replaced"
     assert before == {copy / path.relative_to(aside): path.read_bytes() for path in aside.rglob("*") if path.is_file()}
     assert complaint(capsys, *slow) == "the disk is full."  # which does not put the half-made one in its place
     assert (aside / "report.md").exists() and not (copy / "report.md").exists()

@@ -657,7 +657,11 @@ def test_a_table_without_values_of_a_column_gets_them_in_the_type_of_the_fit(nam
         filled = as_frame(vae.impute(empty))[0]
         assert filled.schema == as_frame(table)[0].schema and not filled[name].is_null().any()
     later = frame.with_columns(pl.lit(None).alias(name)).lazy()
-    assert vae.fit(frame).impute(later).collect().columns == frame.columns
+    assert vae.fit(frame).impute(later).collect().schema == frame.schema
+    whole = frame.with_columns(pl.lit(None, pl.Int64).alias("x"))
+    assert (
+        vae.impute(whole).schema == vae.impute(whole.lazy()).collect().schema == whole.schema
+    )  # a type that says more
 
 
 def test_true_and_false_as_categories():

@@ -167,7 +167,7 @@ def _check_place(folder: Path, *, resume: bool, overwrite: bool) -> None:
 
 
 class _Replaced:
-    """The RUN that a fit replaces, if any: it lies beside the new one, as .NAME.old, until that is trained.
+    """The RUN that a fit replaces, if any: it lies beside the new one, as .NAME.replaced, until that is trained.
 
     A fit that fails before it has a checkpoint puts it back. Where there is one to go on with, the old RUN goes once
     the new one is trained, or was stopped by its user or by NaN.
@@ -175,14 +175,18 @@ class _Replaced:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self.aside = self.folder.with_name(f".{self.folder.name}.old")
+        self.aside = self.folder.with_name(f".{self.folder.name}.replaced")
 
     def set_aside(self) -> None:
-        """Make way for the new RUN. What lies aside already is a RUN, and what stands before it a half-made one."""
+        """Make way for the new RUN; where one lies aside already, for which none was finished, that is kept."""
+        half_made = self.aside.exists() and not (self.folder / REPORT).exists()
+        if self.aside.exists():
+            check_run_only(self.aside)
         try:
-            if self.aside.exists():
+            if half_made:
                 shutil.rmtree(self.folder)
             else:
+                shutil.rmtree(self.aside, ignore_errors=True)
                 self.folder.rename(self.aside)
         except OSError as error:
             raise WriteError(f"{self.folder} cannot be replaced: {error.strerror or error}.") from error

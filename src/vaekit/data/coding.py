@@ -335,7 +335,7 @@ def fill_table(
             rows, values = rows[gone], np.array(values, dtype=object)[gone].tolist()
             values = values if isinstance(column.levels[0], str) else np.array(values, dtype=np.float64)
         piece = series_of(column, values, str(backend).lower())
-        if len(rows) == len(series) and piece.dtype != series.dtype:  # of a table without values of that column
+        if len(rows) == len(series) and _untyped(series, piece):
             new.append(piece)
             continue
         if piece.dtype != series.dtype and not isinstance(series.dtype, (nw.Categorical, nw.Enum, nw.Object)):
@@ -344,6 +344,13 @@ def fill_table(
             )
         new.append(_scatter(series, rows, piece))
     return frame.with_columns(*new) if new else frame.clone()
+
+
+def _untyped(series: nw.Series[Any], piece: nw.Series[Any]) -> bool:
+    """Whether a column without values is of a type that says nothing of them, as one of None has."""
+    text = (nw.String, nw.Categorical, nw.Enum)
+    none = isinstance(series.dtype, nw.String) and not isinstance(piece.dtype, text)
+    return none or isinstance(series.dtype, (nw.Unknown, nw.Object))
 
 
 def _scatter(series: nw.Series[Any], rows: np.ndarray, values: nw.Series[Any]) -> nw.Series[Any]:
