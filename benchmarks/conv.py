@@ -191,7 +191,7 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
     steps, rounds = (2, 1) if args.quick else (10, 15)
     vae = training(steps, rounds, peer_version is not None)
     show("a training step", vae)
-    images, agree = drawing(1 if args.quick else 3, 10 if args.quick else 28, 16)
+    images, agree = drawing(*((1, 10, 4) if args.quick else (3, 28, 16)))
     show("an image from a PixelCNN", images)
     gain = images["anew"]["ratio_to_ours"]["median"]
     found = {"drawing, whole network anew to ours": {"found": gain, "target": FASTER, "met": gain >= FASTER}}

@@ -260,6 +260,35 @@ def test_points_are_means_of_samples():
         assert bool((error <= SIGMAS * drawn.std(0) / n**0.5 + slack).all()), column.name
 
 
+def test_medians_halve_the_samples_of_a_mixture():
+    n, likelihood, numeric = 20_000, table(*EVERY), [c for c in EVERY if c.kind not in ("binary", "categorical")]
+    raw = params(likelihood, 4, 3)
+    zero = 3 * likelihood.mixture * likelihood.numbers  # the place of its logit
+    raw[:, :2, zero], raw[:, 2, zero] = -1.0, 2.0  # mostly zeros in the last row
+    p, weights = likelihood(raw), torch.softmax(torch.linspace(-1, 1, 12, dtype=torch.float64).view(4, 3), 0)
+    torch.manual_seed(0)
+    x, medians = p.sample((n,)), likelihood.cut_points(p.medians(weights.log()))
+    for column in numeric:
+        j = EVERY.index(column)
+        values = x[..., j]
+        if column in DENSE:
+            each = values[..., None].expand(*values.shape, len(DENSE))
+            values = likelihood.warps.expected(each)[..., DENSE.index(column)].where(values > -math.inf, 0.0)
+        below, upto = ((weights * part.double().mean(0)).sum(0) for part in (values < medians[j], values <= medians[j]))
+        slack = SIGMAS * 0.5 / n**0.5
+        assert bool((below - slack < 0.5).all()) and bool((upto + slack > 0.5).all()), column.name
+        assert bool((values == medians[j]).any()) or column.kind in ("real", "datetime", "positive")
+    assert float(medians[EVERY.index(ZEROS)][2]) == 0 < float(medians[EVERY.index(ZEROS)][:2].min())
+
+
+def test_the_median_of_one_normal_is_its_mean_mapped():
+    likelihood = table(REAL, ZEROS, mixture=1)
+    raw = params(likelihood, 1, 5)
+    raw[..., -1] = -40.0
+    found = likelihood(raw).medians(torch.zeros(1, 5, dtype=torch.float64))
+    torch.testing.assert_close(found, likelihood.warps.expected(likelihood(raw).mu[0, :, 0]))
+
+
 def test_taken_samples_are_those_of_their_codes():
     likelihood = table(*EVERY)
     p, x = likelihood(params(likelihood, 4, 5)), rows_of(EVERY)

@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+from unittest.mock import Mock
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 import vaekit
+from vaekit import VAE
 from vaekit.cli import main
 from vaekit.errors import WriteError
 
@@ -322,7 +325,19 @@ def start(*arguments):
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
-def test_kills_at_random_moments_end_in_the_same_bytes(run, tmp_path):
+def test_too_little_memory_is_a_sentence(run, tmp_path, capsys, monkeypatch):
+    fit = ["fit", run.parent / "table.csv", "-o", tmp_path / "R", *QUICK]
+    said = "Not enough memory; smaller batches (batch_size), networks or data need less."
+    assert complaint(capsys, *fit, "--set", "hidden=[1000000000000]") == said
+    for error in (MemoryError(), torch.OutOfMemoryError("CUDA out of memory.")):
+        monkeypatch.setattr(VAE, "_fit", Mock(side_effect=error))
+        assert complaint(capsys, *fit) == said
+    monkeypatch.setattr(VAE, "_fit", Mock(side_effect=RuntimeError("a defect")))
+    with pytest.raises(RuntimeError, match="a defect"):
+        main([str(a) for a in fit])
+
+
+def test_kills_at_random_moments_end_in_the_same_bytes(run, tmp_path, capsys):
     table = run.parent / "table.csv"
     options = [
         table,
@@ -337,9 +352,7 @@ def test_kills_at_random_moments_end_in_the_same_bytes(run, tmp_path):
         "--set",
         "patience=null",
     ]
-    whole = start("fit", *options, "-o", tmp_path / "whole", "--checkpoint-every", 0.05)
-    whole.communicate()
-    assert whole.returncode == 0
+    assert main([str(a) for a in ("fit", *options, "-o", tmp_path / "whole")]) == 0
     out, rng = tmp_path / "killed", random.Random(1)
     for number in (signal.SIGKILL, signal.SIGTERM):
         process = start("fit", *options, "-o", out, "--resume", "--checkpoint-every", 0.05)
@@ -352,9 +365,9 @@ def test_kills_at_random_moments_end_in_the_same_bytes(run, tmp_path):
         process.communicate()
         assert process.returncode == (-9 if number == signal.SIGKILL else 130)
         assert not (out / "model.safetensors").exists()
-    last = start("fit", *options, "-o", out, "--resume")
-    _, err = last.communicate()
-    assert last.returncode == 0 and "Going on after epoch" in err
+    capsys.readouterr()
+    assert main([str(a) for a in ("fit", *options, "-o", out, "--resume")]) == 0
+    assert "Going on after epoch" in capsys.readouterr().err
     assert (out / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
 
 

@@ -191,13 +191,13 @@ def test_a_kill_then_resume_ends_in_the_same_bytes(tmp_path):
     """As for rows: SIGKILL at a random moment, then --resume, gives the weights of the run never stopped."""
     graph = nx.random_geometric_graph(300, 0.1, seed=0)
     (tmp_path / "g.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in graph.edges))
-    command = [sys.executable, "-m", "vaekit.cli", "fit", str(tmp_path / "g.tsv"), "--epochs", "400"]
-    command[1:3] = ["-c", "import sys; from vaekit.cli import main; sys.exit(main())"]
-    command += ["--checkpoint-every", "0.05", "--resume", "-o"]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, str(whole)], check=True, capture_output=True, env=environment)
-    process = subprocess.Popen([*command, str(broken)], stderr=subprocess.DEVNULL, env=environment)
+    command = ["fit", str(tmp_path / "g.tsv"), "--epochs", "400", "--checkpoint-every", "0.05", "--resume", "-o"]
+    assert main([*command, str(whole)]) == 0
+    program = [sys.executable, "-c", "import sys; from vaekit.cli import main; sys.exit(main())"]
+    process = subprocess.Popen(
+        [*program, *command, str(broken)], stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     began = time.monotonic()
     while process.poll() is None and time.monotonic() - began < 60:
         if (broken / "checkpoint" / "state.safetensors").exists():
@@ -205,6 +205,6 @@ def test_a_kill_then_resume_ends_in_the_same_bytes(tmp_path):
         time.sleep(0.01)
     time.sleep(random.Random(0).uniform(0, 0.3))
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    subprocess.run([*command, str(broken)], check=True, capture_output=True, env=environment)
+    assert process.wait() == -signal.SIGKILL
+    assert main([*command, str(broken)]) == 0
     assert (broken / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()

@@ -48,6 +48,7 @@ def test_all_faults_of_the_options_in_one_message(iris):
             "kl='monte_carlo'.",
         ),
         ({"device": "cuda:99"}, "device='cuda:99' asks for a GPU, but torch finds none; use device='auto' or 'cpu'."),
+        ({"device": "meta"}, "device='meta' is none that torch can compute on here; use device='auto' or 'cpu'."),
         ({"device": "gpu"}, "device='gpu' is not 'auto', 'cpu', 'cuda' or another device of torch."),
         ({"encoder": "mlp"}, "encoder='mlp' must be a torch.nn.Module, or None."),
         ({"batch_size": True}, "batch_size=True must be a whole number of at least 1."),

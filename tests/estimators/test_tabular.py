@@ -153,6 +153,17 @@ def test_imputing_fills_what_is_missing_and_touches_nothing_else(table, fitted, 
         assert filled.index.equals(table.index)
 
 
+@pytest.mark.parametrize("statistic", ["mean", "median"])
+def test_what_is_imputed_does_not_depend_on_the_rows_beside(statistic):
+    X = np.random.default_rng(0).normal(size=(60, 3)).cumsum(1)
+    X[::3, 0] = X[1::3, 1] = X[2::6, 2] = np.nan
+    vae = TabularVAE(**SMALL).fit(X)
+    whole = vae.impute(X, statistic=statistic, num_samples=20)
+    for some in (slice(7, 8), slice(30, 60), slice(None, None, -1)):
+        part = vae.impute(X[some], statistic=statistic, num_samples=20)
+        np.testing.assert_allclose(part, whole[some], rtol=1e-4, atol=1e-5)
+
+
 def test_imputed_cells_are_values_of_their_columns(fitted, table):
     if isinstance(table, pd.DataFrame):
         filled = fitted.impute(table, num_samples=20)

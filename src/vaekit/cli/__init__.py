@@ -40,6 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         _complain(f"{error.filename}: {error.strerror}.")
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        _complain("Not enough memory; smaller batches (batch_size), networks or data need less.")
+        return 2
     except (typer.Abort, KeyboardInterrupt):
         _complain("Interrupted.")
         return 130
@@ -66,6 +71,13 @@ def plain_warnings() -> Iterator[None]:
 
 def _complain(sentence: str) -> None:
     print(f"vaekit: {' '.join(sentence.split())}", file=sys.stderr)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, NumPy or torch, on a GPU or without, found no memory."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return "can't allocate memory" in str(error)
 
 
 def _is_input_check(error: ValueError) -> bool:

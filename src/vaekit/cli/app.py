@@ -193,7 +193,7 @@ def impute(
         typer.Option(min=1, help="Write so many tables, one below the other, numbered in a first column 'draw'."),
     ] = None,
     statistic: Annotated[str, typer.Option(help="Of numbers and times: mean or median.")] = "mean",
-    seed: Annotated[int, typer.Option(help="Seed of draws and medians.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the codes that are weighed, and of draws.")] = 0,
     kind: Kind = None,
     device: Device = "auto",
 ) -> None:

@@ -226,6 +226,11 @@ def _check_device(faults: Faults, device: Any) -> None:
         return
     if kind == "cuda" and not torch.cuda.is_available():
         faults.add(f"device={device!r} asks for a GPU, but torch finds none; use device='auto' or 'cpu'.")
+        return
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, ImportError):  # by the kind of device, and by how torch was built
+        faults.add(f"device={device!r} is none that torch can compute on here; use device='auto' or 'cpu'.")
 
 
 def check_device(device: str) -> None:

@@ -267,7 +267,7 @@ class TabularVAE(BoundEstimator):
             statistic: "mean" or "median" of numbers, times and ordinal cells. A column whose type holds whole numbers
                 only gets the nearest one; an ordinal column whose levels are no numbers the nearest level.
             num_samples: K.
-            random_state: of draws and medians.
+            random_state: of the codes, and of draws.
 
         Returns:
             A new table of the same kind, with the same columns in the same order and of the same types. A constant

@@ -48,16 +48,8 @@ class Conditional:
         """(B, S) conditional expectations as `TableDistribution.points` orders them, or with medians of numbers."""
         points = torch.einsum("kb,kbs->bs", self.log_weights.exp(), self.given.points())
         if statistic == "median":
-            points[:, : self.given.kinds.numbers] = self._medians()
+            points[:, : self.given.kinds.numbers] = self.given.medians(self.log_weights)
         return points
-
-    def _medians(self) -> Tensor:
-        """(B, N): the weighted median of a draw given each code, in the units of the means."""
-        drawn = self.given.sample()[..., self.given.kinds.numeric]  # (K, B, N), in codes, which are in order
-        values, order = drawn.sort(0)
-        weights = self.log_weights.exp().unsqueeze(-1).expand_as(drawn).gather(0, order)
-        first = (weights.cumsum(0) < 0.5).sum(0, keepdim=True).clamp_max(len(values) - 1)
-        return self.given.kinds.in_units_of_points(values.gather(0, first)[0])
 
     def draws(self, number: int) -> Tensor:
         """(number, B, D) coded rows: of each a code drawn by its weight, and values given it."""

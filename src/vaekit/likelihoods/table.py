@@ -23,6 +23,7 @@ from vaekit.schema import Column, ColumnStats
 _FAR = 1e4  # stands for the infinite ends of the line
 _MANY = 200  # counts from which the width of an interval is the warp's slope
 _NODES = 16  # quantiles that stand for a normal distribution where the mean of a count is taken
+_HALVINGS = 30  # of the bracket of a median
 _SPOTS = 6  # and spots of the Gauss-Hermite rule for the smooth map of a real number
 
 
@@ -130,12 +131,6 @@ class TableColumns(Likelihood):
     def numeric(self) -> Tensor:
         """(N,) places of the numeric columns, in the order of points."""
         return torch.cat([self.dense, self.counts, self.ordinals])
-
-    def in_units_of_points(self, codes: Tensor) -> Tensor:
-        """(..., N) codes of numeric columns in the units in which points give their means."""
-        d = len(self.dense)
-        dense = torch.where(torch.isinf(codes[..., :d]), 0.0, self.warps.expected(codes[..., :d]))
-        return torch.cat([dense, codes[..., d:]], -1)
 
     def cut_points(self, points: Any) -> list[Any]:
         """Of each column, in order, its part (n,) or (n, C) of what `TableDistribution.points` gives, (n, S)."""
@@ -331,6 +326,33 @@ class TableDistribution(Distribution):
         above = torch.special.ndtr((mu[..., d + c :] - edges) / sigma[..., d + c :]).sum(-2)
         parts = [dense, (weights[..., between] * counts).sum(-2), (weights[..., d + c :] * above).sum(-2)]
         return torch.cat([*parts, self.log_shares.exp().flatten(-2)], -1)
+
+    def medians(self, log_weights: Tensor) -> Tensor:
+        """(B, N) medians of numeric columns under a mixture of K of these, of batch shape (K, B), by bisection.
+
+        Args:
+            log_weights: (K, B) logarithms of their shares.
+
+        Returns:
+            In the order and units of `points`.
+        """
+        kinds, shares = self.kinds, log_weights.exp().unsqueeze(-1)
+        d, c = len(kinds.dense), len(kinds.counts)
+        weights = shares.unsqueeze(-1) * self.log_weights.exp()  # (K, B, M, N)
+        below = weights.new_full((weights.shape[1], kinds.numbers), 0.5)  # what lies below the median but for zeros
+        none = torch.sigmoid(self.zero)
+        weights[..., kinds.zero] *= (1 - none).unsqueeze(-2)
+        below[..., kinds.zero] -= (shares * none).sum(0)
+        low, high = (self.mu - 9 * self.sigma).amin((0, 2)), self.mu.amax((0, 2))
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            under = (weights * torch.special.ndtr((middle.unsqueeze(-2) - self.mu) / self.sigma)).sum((0, 2)) < below
+            low, high = torch.where(under, middle, low), torch.where(under, high, middle)
+        t, between = (low + high) / 2, slice(d, d + c)
+        dense = kinds.warps.expected(t[..., :d]).masked_fill(below[..., :d] <= 0, 0.0)
+        counts = kinds.count_warps.inverse(t[..., between]).round().clamp(*kinds.count_range)
+        ordered = (t[..., d + c :].unsqueeze(-1) > kinds.edges[:, 1:]).sum(-1)
+        return torch.cat([dense, counts, ordered.to(t)], -1)
 
     def take(self, chosen: Tensor) -> TableDistribution:
         """Of a batch shape (K, B) the distributions at chosen (M, B), numbers of the first dimension."""
