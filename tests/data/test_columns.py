@@ -347,13 +347,11 @@ def test_names_of_columns():
     twice = "Two columns are named 'a': give each its own name."
     assert refused(DataError, pd.DataFrame([[1, 2]], columns=["a", "a"])) == twice
     assert refused(DataError, pa.table([[1], [2]], names=["a", "a"])) == twice
-    assert (
-        refused(DataError, pd.DataFrame([[1, 2]]))
-        == "Names of columns must be text, but 0, 1 are not: rename them first."
-    )
-    assert refused(DataError, pd.DataFrame([[1, 2]], columns=["a", 3])) == (
-        "Names of columns must be text, but 3 is not: rename them first."
-    )
+    assert refused(DataError, pd.DataFrame([[1, 2]], columns=[1, 1])) == twice.replace("'a'", "'1'")
+    said = "Names of columns must be text, or whole numbers alone, but {} not: rename them first."
+    assert refused(DataError, pd.DataFrame([[1, 2]], columns=["a", 3])) == said.format("3 is")
+    assert refused(DataError, pd.DataFrame([[1, 2]], columns=[0.5, 1.5])) == said.format("0.5, 1.5 are")
+    assert refused(DataError, pd.DataFrame([[1, 2]], columns=[False, True])) == said.format("False, True are")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import vaekit
 from vaekit import VAE, Autoencoder
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
@@ -65,6 +66,18 @@ def test_frames_come_back_as_frames(cls, iris):
         rebuilt = estimator.reconstruct(frame)
         assert type(rebuilt) is type(frame) and list(rebuilt.columns) == names
         assert list(estimator.feature_names_in_) == names
+
+
+@BOTH
+def test_columns_named_by_whole_numbers_keep_their_names(cls, iris, tmp_path):
+    frame = pd.DataFrame(iris, index=range(200, 350))
+    estimator = cls(**SMALL).fit(frame)
+    estimator.save(tmp_path / "folder")
+    for each in (estimator, vaekit.load(tmp_path / "folder")):
+        assert list(each.inverse_transform(each.transform(frame)).columns) == [0, 1, 2, 3]
+        assert each.reconstruct(frame).index.equals(frame.index)
+        assert each.reconstruct(iris.tolist()).shape == frame.shape  # a list has an index too, a method
+    assert not hasattr(estimator, "feature_names_in_")  # as scikit-learn has it
 
 
 def test_samples_have_the_columns_types():

@@ -164,6 +164,27 @@ def test_what_is_imputed_does_not_depend_on_the_rows_beside(statistic):
         np.testing.assert_allclose(part, whole[some], rtol=1e-4, atol=1e-5)
 
 
+def test_columns_named_by_whole_numbers_keep_their_names(tmp_path):
+    frame = pd.DataFrame(
+        np.random.default_rng(0).normal(size=(N, 3)).cumsum(1), columns=[0, 2, 10], index=range(N, 2 * N)
+    )
+    frame.iloc[::3, 0] = np.nan
+    before = frame.copy()
+    vae = TabularVAE(**SMALL).fit(frame)
+    vae.save(tmp_path / "folder")
+    again = vaekit.load(tmp_path / "folder")
+    made = [again.sample(2), again.impute(frame), *again.impute(frame, 1), again.cell_scores(frame)]
+    made += [again.reconstruct(frame), vae.as_imputer().fit_transform(frame)]
+    for table in made:
+        assert list(table.columns) == [0, 2, 10]
+    assert again.impute(frame).index.equals(frame.index) and frame.equals(before)
+    texts = again.impute(frame.set_axis(["0", "2", "10"], axis=1))
+    assert list(texts.columns) == ["0", "2", "10"] and np.array_equal(texts, again.impute(frame))
+    assert said(OptionError, lambda: vae.sample(given={2: 0.0})) == (
+        "given names a column 2 that is not there (did you mean '2'?)."
+    )
+
+
 def test_imputed_cells_are_values_of_their_columns(fitted, table):
     if isinstance(table, pd.DataFrame):
         filled = fitted.impute(table, num_samples=20)

@@ -12,7 +12,18 @@ import narwhals as nw
 import numpy as np
 import torch
 
-from vaekit.data.frames import DAY, codes_of, dtype_of, is_number, is_time, levels_of, missing_in, numbers_of, series_of
+from vaekit.data.frames import (
+    DAY,
+    backend_of,
+    codes_of,
+    dtype_of,
+    is_number,
+    is_time,
+    levels_of,
+    missing_in,
+    numbers_of,
+    series_of,
+)
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.nn.warp import Warps
 from vaekit.schema import Column, TableSchema
@@ -266,7 +277,7 @@ def make_table(
         values: of each modelled column, as `values_of` gives them.
         given: a value that a column has throughout.
     """
-    backend = "polars" if schema.container == "numpy" else schema.container
+    backend = backend_of(schema.container)
     made, left = [], iter(values)
     for column in schema.all_columns:
         whole = "Int" in column.dtype

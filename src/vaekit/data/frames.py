@@ -15,15 +15,16 @@ from vaekit.errors import DataError, DataTypeError, join
 from vaekit.schema import Column
 
 DAY = 86_400_000_000  # microseconds
+NUMBERED = "numbered"  # a pandas DataFrame whose columns are named by whole numbers, as one of an array is
 ARROW = "[pyarrow]"  # how pandas ends the name of a type of Arrow
 
 
 def as_frame(table: Any) -> tuple[nw.DataFrame[Any], str]:
-    """A DataFrame as narwhals sees it, and what it is: "pandas", "polars", "pyarrow", or "numpy" for an array.
+    """A DataFrame as narwhals sees it, and what it is: "pandas", "numbered", "polars", "pyarrow", or "numpy".
 
     Args:
         table: pandas or polars DataFrame, pyarrow Table, or (n, D) array or lists of numbers, whose columns become x0,
-            x1, ...
+            x1, ... Columns of pandas that are named by whole numbers ("numbered") are here named by their text.
 
     Raises:
         DataTypeError: the table is none of these.
@@ -36,12 +37,17 @@ def as_frame(table: Any) -> tuple[nw.DataFrame[Any], str]:
     framed = hasattr(table, "__dataframe__") or type(table).__module__.startswith(("pandas", "polars", "pyarrow"))
     if isinstance(table, (list, tuple)) or (hasattr(table, "__array__") and not framed):
         return _of_array(table), "numpy"
-    columns = getattr(table, "columns", None)
-    if columns is not None and type(table).__module__.startswith("pandas"):
-        other = [name for name in columns if not isinstance(name, str)]
+    numbers = numbered(table)
+    if numbers:
+        table = table.set_axis([str(name) for name in table.columns], axis=1)
+    if type(table).__module__.startswith("pandas") and hasattr(table, "columns"):
+        other = [name for name in table.columns if not isinstance(name, str)]
         if other:
-            raise DataError(f"Names of columns must be text, but {join(other)} {_be(other)} not: rename them first.")
-        _check_names(list(columns))
+            raise DataError(
+                f"Names of columns must be text, or whole numbers alone, but {join(other)} {_be(other)} not: rename "
+                "them first."
+            )
+        _check_names(list(table.columns))
     names = getattr(table, "column_names", None)
     if names is not None:  # a pyarrow Table may hold two columns of one name
         _check_names(list(names))
@@ -51,7 +57,19 @@ def as_frame(table: Any) -> tuple[nw.DataFrame[Any], str]:
             "A table is a pandas or polars DataFrame, a pyarrow Table or an (n, D) array, not a "
             f"{type(table).__name__}."
         )
-    return frame, str(frame.implementation).lower()
+    return frame, NUMBERED if numbers else str(frame.implementation).lower()
+
+
+def numbered(table: Any) -> bool:
+    """Whether a table is a pandas DataFrame whose columns are named by whole numbers."""
+    if not (type(table).__module__.startswith("pandas") and hasattr(table, "columns")):
+        return False
+    return all(isinstance(name, (int, np.integer)) and not isinstance(name, bool) for name in table.columns)
+
+
+def backend_of(container: str) -> Any:
+    """The library that makes the DataFrame which `finish` gives back in that container."""
+    return {"numpy": "polars", NUMBERED: "pandas"}.get(container, container)
 
 
 def _of_array(table: Any) -> nw.DataFrame[Any]:
@@ -280,4 +298,7 @@ def _listed(name: str) -> list[Any]:
 
 def finish(frame: nw.DataFrame[Any], container: str) -> Any:
     """The table as its user knows it."""
-    return frame.to_numpy() if container == "numpy" else frame.to_native()
+    if container == "numpy":
+        return frame.to_numpy()
+    native = frame.to_native()
+    return native.set_axis([int(name) for name in native.columns], axis=1) if container == NUMBERED else native

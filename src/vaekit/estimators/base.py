@@ -193,8 +193,8 @@ class RowEstimator(TrainedEstimator):
         self.schema_ = self._schema_type.from_json(fitted.pop("schema"))
         self.n_features_in_ = fitted.pop("n_features_in")
         self.best_epoch_ = fitted.pop("best_epoch")
-        if self.schema_.columns is not None:
-            self.feature_names_in_ = np.array(self.schema_.columns, dtype=object)
+        if self.schema_.feature_names is not None:
+            self.feature_names_in_ = np.array(self.schema_.feature_names, dtype=object)
         self.fitted_, self.history_, self.n_iter_ = fitted, history, len(history)
         with isolated_rng(0):
             self.model_ = self._build(ColumnStats.placeholder(self.schema_.shape), None)

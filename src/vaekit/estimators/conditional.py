@@ -20,7 +20,7 @@ from vaekit.estimators.base import BATCH
 from vaekit.estimators.bound import BoundTraining
 from vaekit.estimators.conditions import Conditioned, ConditionSchema
 from vaekit.estimators.density import DensityEstimator
-from vaekit.estimators.inputs import like_input, read_array
+from vaekit.estimators.inputs import like_input, read_array, with_index_of
 from vaekit.estimators.options import check_draws
 from vaekit.evaluation.completion import draws_given, mean_given
 from vaekit.evaluation.likelihood import RowScores, score_independent, score_rows, summarise
@@ -260,10 +260,8 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
 
     def reconstruct(self, X: Any, y: Any = None, *, condition: Any = None) -> Any:
         """Rows, encoded and decoded given the same condition, with the index of a pandas DataFrame."""
-        rebuilt = self.inverse_transform(self.posterior(X, y, condition=condition)[0], y, condition=condition)
-        if self.schema_.container == "pandas" and hasattr(X, "index"):
-            rebuilt.index = X.index
-        return rebuilt
+        codes = self.posterior(X, y, condition=condition)[0]
+        return with_index_of(X, self.inverse_transform(codes, y, condition=condition))
 
     def _code(self, y: Any, condition: Any, n: int | None, what: str) -> Tensor:
         """(n, C) conditions where the model is."""

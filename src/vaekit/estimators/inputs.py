@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import scipy.sparse
 import torch
@@ -11,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from vaekit.data.coding import code_table
-from vaekit.data.frames import as_frame
+from vaekit.data.frames import as_frame, backend_of, finish, numbered
 from vaekit.data.streams import TableRows, as_lazy, code_lazy
 from vaekit.errors import DataError, DataTypeError, join
 from vaekit.schema import ArraySchema, Container, TableSchema
@@ -34,7 +35,7 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
     """
     frame = _frame(X)
     if frame is not None:
-        text = [name for name, kind in frame.schema.items() if not (kind.is_numeric() or kind == _nw().Boolean)]
+        text = [name for name, kind in frame.schema.items() if not (kind.is_numeric() or kind == nw.Boolean)]
         if text:
             raise DataTypeError(
                 f"Column{'s' if len(text) > 1 else ''} {join(text)} hold{'' if len(text) > 1 else 's'} text or other "
@@ -82,14 +83,13 @@ def like_input(values: np.ndarray, schema: ArraySchema, *, as_data: bool) -> Any
             are floating-point numbers whatever the data are.
     """
     whole = np.dtype(schema.dtype).kind in "iub"
-    if schema.container in ("pandas", "polars"):
-        nw = _nw()
-        columns = {name: values[:, i] for i, name in enumerate(schema.columns or ())}
-        frame = nw.from_dict(columns, backend=schema.container)
+    if schema.columns is not None:
+        columns = {name: values[:, i] for i, name in enumerate(schema.columns)}
+        frame = nw.from_dict(columns, backend=backend_of(schema.container))
         if as_data:
-            kinds = dict(zip(schema.columns or (), schema.column_dtypes or (), strict=True))
-            frame = frame.with_columns(_cast(nw, name, kind) for name, kind in kinds.items())
-        return frame.to_native()
+            kinds = dict(zip(schema.columns, schema.column_dtypes or (), strict=True))
+            frame = frame.with_columns(_cast(name, kind) for name, kind in kinds.items())
+        return finish(frame, schema.container)
     if as_data and whole:
         values = _into_range(values.round(), schema.dtype).astype(schema.dtype)
     elif as_data:
@@ -99,7 +99,14 @@ def like_input(values: np.ndarray, schema: ArraySchema, *, as_data: bool) -> Any
     return values
 
 
-def _cast(nw: Any, name: str, kind: str) -> Any:
+def with_index_of(X: Any, rows: Any) -> Any:
+    """Rows, made of those of X, with its index where both are pandas DataFrames."""
+    if hasattr(X, "iloc") and hasattr(rows, "iloc"):
+        rows.index = X.index
+    return rows
+
+
+def _cast(name: str, kind: str) -> Any:
     dtype = getattr(nw, kind, None)
     if dtype is None:
         return nw.col(name)
@@ -119,17 +126,11 @@ def _into_range(values: np.ndarray, dtype: str) -> np.ndarray:
     return np.clip(values, float(limits.min), float(limits.max))
 
 
-def _nw() -> Any:
-    import narwhals
-
-    return narwhals
-
-
 def _frame(X: Any) -> Any | None:
     if isinstance(X, (np.ndarray, list, tuple)) or scipy.sparse.issparse(X):
         return None
-    frame = _nw().from_native(X, eager_only=True, pass_through=True)
-    return frame if isinstance(frame, _nw().DataFrame) else None
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    return frame if isinstance(frame, nw.DataFrame) else None
 
 
 def _container(X: Any, frame: Any | None) -> Container:
@@ -137,6 +138,8 @@ def _container(X: Any, frame: Any | None) -> Container:
         return "sparse"
     if frame is None:
         return "numpy"
+    if numbered(X):
+        return "numbered"
     return "polars" if frame.implementation.is_polars() else "pandas"
 
 

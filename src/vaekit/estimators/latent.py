@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from vaekit.errors import DataError, Faults, OptionError
 from vaekit.estimators.base import BATCH, RowEstimator
-from vaekit.estimators.inputs import like_input
+from vaekit.estimators.inputs import like_input, with_index_of
 from vaekit.estimators.options import check_draws
 from vaekit.models.vae import MeanEncoder
 from vaekit.priors import FittedMixture
@@ -75,10 +75,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
 
     def _rebuilt(self, X: Any, codes: np.ndarray) -> Any:
         """Rows decoded from codes, one for each row of X."""
-        rebuilt = self.inverse_transform(codes)
-        if self.schema_.container == "pandas" and hasattr(X, "index"):
-            rebuilt.index = X.index
-        return rebuilt
+        return with_index_of(X, self.inverse_transform(codes))
 
     # -- moving through the code -----------------------------------------------------------------------------------
 

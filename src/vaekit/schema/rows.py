@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-Container = Literal["numpy", "sparse", "pandas", "polars"]
+Container = Literal["numpy", "sparse", "pandas", "numbered", "polars"]  # numbered: pandas, its columns whole numbers
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class ArraySchema:
         for length in self.shape:
             size *= length
         return size
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of columns as scikit-learn has them: none where they are numbers."""
+        return None if self.container == "numbered" else self.columns
 
     @property
     def is_image(self) -> bool:

@@ -96,7 +96,7 @@ class TableSchema:
 
     Attributes:
         all_columns: every column.
-        container: "pandas", "polars", "pyarrow" or "numpy".
+        container: "pandas", "numbered" (pandas, its columns named by whole numbers), "polars", "pyarrow" or "numpy".
     """
 
     all_columns: tuple[Column, ...]
@@ -111,6 +111,11 @@ class TableSchema:
     def columns(self) -> tuple[str, ...]:
         """Names of all columns."""
         return tuple(column.name for column in self.all_columns)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The same."""
+        return self.columns
 
     @property
     def shape(self) -> tuple[int, ...]:
