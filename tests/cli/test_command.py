@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+import typer
 
 import vaekit
 from vaekit import VAE
@@ -329,12 +330,15 @@ def test_too_little_memory_is_a_sentence(run, tmp_path, capsys, monkeypatch):
     fit = ["fit", run.parent / "table.csv", "-o", tmp_path / "R", *QUICK]
     said = "Not enough memory; smaller batches (batch_size), networks or data need less."
     assert complaint(capsys, *fit, "--set", "hidden=[1000000000000]") == said
-    for error in (MemoryError(), torch.OutOfMemoryError("CUDA out of memory.")):
+    full = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate")
+    for error in (MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), full):
         monkeypatch.setattr(VAE, "_fit", Mock(side_effect=error))
         assert complaint(capsys, *fit) == said
     monkeypatch.setattr(VAE, "_fit", Mock(side_effect=RuntimeError("a defect")))
     with pytest.raises(RuntimeError, match="a defect"):
         main([str(a) for a in fit])
+    monkeypatch.setattr(VAE, "_fit", Mock(side_effect=typer.Abort()))  # which is a RuntimeError too
+    assert main([str(a) for a in fit]) == 130
 
 
 def test_kills_at_random_moments_end_in_the_same_bytes(run, tmp_path, capsys):

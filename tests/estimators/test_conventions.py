@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import vaekit
 from vaekit import VAE, Autoencoder
+from vaekit.errors import DataError
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
 BOTH = pytest.mark.parametrize("cls", [VAE, Autoencoder])
@@ -70,7 +71,10 @@ def test_frames_come_back_as_frames(cls, iris):
 
 @BOTH
 def test_columns_named_by_whole_numbers_keep_their_names(cls, iris, tmp_path):
-    frame = pd.DataFrame(iris, index=range(200, 350))
+    class Frame(pd.DataFrame):
+        """As other libraries derive theirs."""
+
+    frame = Frame(iris, index=range(200, 350))
     estimator = cls(**SMALL).fit(frame)
     estimator.save(tmp_path / "folder")
     for each in (estimator, vaekit.load(tmp_path / "folder")):
@@ -78,6 +82,8 @@ def test_columns_named_by_whole_numbers_keep_their_names(cls, iris, tmp_path):
         assert each.reconstruct(frame).index.equals(frame.index)
         assert each.reconstruct(iris.tolist()).shape == frame.shape  # a list has an index too, a method
     assert not hasattr(estimator, "feature_names_in_")  # as scikit-learn has it
+    with pytest.raises(DataError, match="Two columns are named 1: give each its own name"):
+        cls(**SMALL).fit(frame.set_axis([0, 1, 1, 2], axis=1))
 
 
 def test_samples_have_the_columns_types():

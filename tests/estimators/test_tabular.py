@@ -169,6 +169,7 @@ def test_columns_named_by_whole_numbers_keep_their_names(tmp_path):
         np.random.default_rng(0).normal(size=(N, 3)).cumsum(1), columns=[0, 2, 10], index=range(N, 2 * N)
     )
     frame.iloc[::3, 0] = np.nan
+    frame.columns.name = "site"
     before = frame.copy()
     vae = TabularVAE(**SMALL).fit(frame)
     vae.save(tmp_path / "folder")
@@ -178,6 +179,7 @@ def test_columns_named_by_whole_numbers_keep_their_names(tmp_path):
     for table in made:
         assert list(table.columns) == [0, 2, 10]
     assert again.impute(frame).index.equals(frame.index) and frame.equals(before)
+    assert again.impute(frame).columns.name == frame.columns.name == "site"
     texts = again.impute(frame.set_axis(["0", "2", "10"], axis=1))
     assert list(texts.columns) == ["0", "2", "10"] and np.array_equal(texts, again.impute(frame))
     assert said(OptionError, lambda: vae.sample(given={2: 0.0})) == (

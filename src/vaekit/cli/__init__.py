@@ -40,14 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         _complain(f"{error.filename}: {error.strerror}.")
         return 2
+    except (typer.Abort, KeyboardInterrupt):  # Abort is a RuntimeError
+        _complain("Interrupted.")
+        return 130
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
         _complain("Not enough memory; smaller batches (batch_size), networks or data need less.")
         return 2
-    except (typer.Abort, KeyboardInterrupt):
-        _complain("Interrupted.")
-        return 130
 
 
 @contextmanager
@@ -74,10 +74,9 @@ def _complain(sentence: str) -> None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether Python, NumPy or torch, on a GPU or without, found no memory."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return "can't allocate memory" in str(error)
+    """Whether Python, NumPy or torch, on a GPU or without, found no memory; torch often has no class for it."""
+    said = ("out of memory", "allocate memory", "ALLOC_FAILED")
+    return isinstance(error, MemoryError) or any(part in str(error) for part in said)
 
 
 def _is_input_check(error: ValueError) -> bool:

@@ -39,18 +39,18 @@ def as_frame(table: Any) -> tuple[nw.DataFrame[Any], str]:
         return _of_array(table), "numpy"
     numbers = numbered(table)
     if numbers:
-        table = table.set_axis([str(name) for name in table.columns], axis=1)
-    if type(table).__module__.startswith("pandas") and hasattr(table, "columns"):
+        table = table.rename(columns=str)
+    if nw.dependencies.is_pandas_dataframe(table):
         other = [name for name in table.columns if not isinstance(name, str)]
         if other:
             raise DataError(
                 f"Names of columns must be text, or whole numbers alone, but {join(other)} {_be(other)} not: rename "
                 "them first."
             )
-        _check_names(list(table.columns))
+        check_names(list(table.columns))
     names = getattr(table, "column_names", None)
     if names is not None:  # a pyarrow Table may hold two columns of one name
-        _check_names(list(names))
+        check_names(list(names))
     frame = nw.from_native(table, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         raise DataTypeError(
@@ -62,9 +62,9 @@ def as_frame(table: Any) -> tuple[nw.DataFrame[Any], str]:
 
 def numbered(table: Any) -> bool:
     """Whether a table is a pandas DataFrame whose columns are named by whole numbers."""
-    if not (type(table).__module__.startswith("pandas") and hasattr(table, "columns")):
-        return False
-    return all(isinstance(name, (int, np.integer)) and not isinstance(name, bool) for name in table.columns)
+    return nw.dependencies.is_pandas_dataframe(table) and all(
+        isinstance(name, (int, np.integer)) and not isinstance(name, bool) for name in table.columns
+    )
 
 
 def backend_of(container: str) -> Any:
@@ -96,7 +96,8 @@ def _be(items: Sequence[object]) -> str:
     return "is" if len(items) == 1 else "are"
 
 
-def _check_names(names: list[str]) -> None:
+def check_names(names: list[Any]) -> None:
+    """Raise DataError where two columns have one name."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"Two columns are named {join(twice)}: give each its own name.")
@@ -301,4 +302,4 @@ def finish(frame: nw.DataFrame[Any], container: str) -> Any:
     if container == "numpy":
         return frame.to_numpy()
     native = frame.to_native()
-    return native.set_axis([int(name) for name in native.columns], axis=1) if container == NUMBERED else native
+    return native.rename(columns=int) if container == NUMBERED else native

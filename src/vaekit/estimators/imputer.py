@@ -65,6 +65,6 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         )
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the columns, which are those of the table."""
+        """Names of the columns, as text: those of the table."""
         check_is_fitted(self, "estimator_")
         return self.estimator_.feature_names_in_

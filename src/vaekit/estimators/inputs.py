@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from vaekit.data.coding import code_table
-from vaekit.data.frames import as_frame, backend_of, finish, numbered
+from vaekit.data.frames import as_frame, backend_of, check_names, finish, numbered
 from vaekit.data.streams import TableRows, as_lazy, code_lazy
 from vaekit.errors import DataError, DataTypeError, join
 from vaekit.schema import ArraySchema, Container, TableSchema
@@ -129,6 +129,8 @@ def _into_range(values: np.ndarray, dtype: str) -> np.ndarray:
 def _frame(X: Any) -> Any | None:
     if isinstance(X, (np.ndarray, list, tuple)) or scipy.sparse.issparse(X):
         return None
+    if nw.dependencies.is_pandas_dataframe(X):
+        check_names(list(X.columns))
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     return frame if isinstance(frame, nw.DataFrame) else None
 

@@ -229,6 +229,8 @@ def _check_device(faults: Faults, device: Any) -> None:
         return
     try:
         torch.zeros(1, device=device).item()
+    except torch.OutOfMemoryError:  # it is there, but full
+        return
     except (RuntimeError, AssertionError, ImportError):  # by the kind of device, and by how torch was built
         faults.add(f"device={device!r} is none that torch can compute on here; use device='auto' or 'cpu'.")
 

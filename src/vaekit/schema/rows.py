@@ -39,7 +39,7 @@ class ArraySchema:
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
-        """Names of columns as scikit-learn has them: none where they are numbers."""
+        """Names of columns as scikit-learn has them: none where they are whole numbers."""
         return None if self.container == "numbered" else self.columns
 
     @property

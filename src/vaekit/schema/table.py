@@ -114,7 +114,7 @@ class TableSchema:
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """The same."""
+        """Names of all columns, as text even where they are whole numbers: a table's columns are found by name."""
         return self.columns
 
     @property
