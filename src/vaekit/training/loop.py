@@ -215,9 +215,11 @@ def _train(
 
     while state.epoch < settings.epochs and not _out_of_patience(state, settings):
         began = time.monotonic() - state.seconds
-        epoch_rng, values, first = rng_state(), [], state.step
+        epoch_rng, first = rng_state(), state.step
+        values = torch.zeros(steps, device=device)  # one tensor: small ones that stay would break up the free memory
         if first:  # resumed within an epoch: draw its order again, then go on where it stood
-            epoch_rng, values = state.tensors["epoch_rng"], list(state.tensors["values"]["mean"].to(device))
+            epoch_rng = state.tensors["epoch_rng"]
+            values[:first] = state.tensors["values"]["mean"]
             set_rng_state(epoch_rng)
         order = torch.randperm(len(rows)).to(device).split(sizes)
         if first:
@@ -237,7 +239,7 @@ def _train(
                 adversary.step(learning_rate)
             if averaged is not None:
                 averaged.update()
-            values.append(each.detach().mean())
+            values[step] = each.detach().mean()
             state.step, state.seconds = step + 1, time.monotonic() - began
             if state.step % _LOOK == 0 or state.step == steps:
                 _check_finite(model, values, state, settings, state.epoch * steps)
@@ -259,7 +261,7 @@ def _train(
             state.tensors["best"] = _snapshot(judged)
         record = {
             "epoch": state.epoch,
-            "train": float((torch.stack(values).cpu() * torch.tensor(sizes)).sum() / len(rows)),
+            "train": float((values.cpu() * torch.tensor(sizes)).sum() / len(rows)),
             "validation": score,
             "beta_factor": warm_up(now, warm),
             "learning_rate": learning_rate,
@@ -292,20 +294,20 @@ def _save(
     state: TrainingState,
     parts: dict[str, Any],
     epoch_rng: dict[str, Tensor],
-    values: list[Tensor],
+    values: Tensor,
 ) -> None:
     state.tensors |= {name: dict(part.state_dict()) for name, part in parts.items()}
-    state.tensors |= {"rng": rng_state(), "epoch_rng": epoch_rng, "values": {"mean": torch.stack(values)}}
+    state.tensors |= {"rng": rng_state(), "epoch_rng": epoch_rng, "values": {"mean": values[: state.step].clone()}}
     checkpoint.save(state)
     if checkpoint.stop_requested:
         raise Interrupted(f"Stopped in epoch {state.epoch + 1}; the checkpoint is written.")
 
 
 def _check_finite(
-    model: nn.Module, values: list[Tensor], state: TrainingState, settings: TrainingSettings, before: int
+    model: nn.Module, values: Tensor, state: TrainingState, settings: TrainingSettings, before: int
 ) -> None:
     """Give up where a value of this epoch or a weight is not finite; `before`: steps of the epochs before."""
-    bad = (~torch.isfinite(torch.stack(values))).nonzero()
+    bad = (~torch.isfinite(values[: state.step])).nonzero()
     if len(bad):
         _give_up(model, state, settings, before + int(bad[0]) + 1)
     if not torch.isfinite(nn.utils.get_total_norm(list(model.parameters()))):
