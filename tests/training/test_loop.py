@@ -1,5 +1,6 @@
 """The training loop: what it optimises, what it keeps, and that a stop in the middle changes nothing."""
 
+import gc
 import itertools
 
 import numpy as np
@@ -53,6 +54,18 @@ def rivals(model):
 
 def equal(a, b):
     return all(torch.equal(t, b.state_dict()[name]) for name, t in a.state_dict().items())
+
+
+def test_a_step_leaves_no_tensor_behind():
+    model, alive = Line(), []
+
+    def value(x, factor):
+        alive.append(sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects()))
+        return model.value(x, factor)
+
+    gc.collect()  # of what other tests have left
+    train(model, Rows(ROWS), value, TrainingSettings(epochs=1, batch_size=2), seed=0)
+    assert len(alive) == 25 and alive[-1] == alive[2]  # the optimiser's are there from the first step on
 
 
 def test_it_learns_and_is_a_function_of_the_seed():
