@@ -23,8 +23,8 @@ from vaekit.schema import Column, ColumnStats
 _FAR = 1e4  # stands for the infinite ends of the line
 _MANY = 200  # counts from which the width of an interval is the warp's slope
 _NODES = 16  # quantiles that stand for a normal distribution where the mean of a count is taken
-_HALVINGS = 30  # of the bracket of a median
 _SPOTS = 6  # and spots of the Gauss-Hermite rule for the smooth map of a real number
+_HALVINGS = 30  # of the bracket of a median
 
 
 class TableColumns(Likelihood):
