@@ -1,6 +1,6 @@
 """A Parquet file of ten million rows by twenty columns: rows a second and peak memory, from the file to filled holes.
 
-    python benchmarks/big_table.py                  # half an hour: makes the file (0.9 GB) in a temporary folder
+    python benchmarks/big_table.py                  # ten minutes: makes the file (0.9 GB) in a temporary folder
     python benchmarks/big_table.py --rows 1000000
     python benchmarks/big_table.py --quick          # shows that the script works
 

@@ -1,7 +1,7 @@
 """log p(x) of dynamically binarised MNIST against minutes of training: PixelCNN and VAEs on the same two cores.
 
     python reproduce/equal_compute.py --speed            # minutes: how long an epoch of each takes, on a quiet machine
-    python reproduce/equal_compute.py --choose           # the PixelCNN's width and depth, at a third of the budget each
+    python reproduce/equal_compute.py --choose [RIVAL]   # the PixelCNN's width and depth, at a third of the budget each
     python reproduce/equal_compute.py --train [METHOD]   # all, an hour each, or one; goes on where it was stopped
     python reproduce/equal_compute.py --score [METHOD]   # scores of what was trained, the table and the figure: hours
     python reproduce/equal_compute.py --quick            # all of it on the digits: shows that the script works
@@ -12,9 +12,10 @@ says: the median of interleaved rounds, A B C ... A B C ..., on two threads with
 matter what else the machine does while a method trains, and a minute in the figure is a minute of that quiet machine.
 The cosine schedule ends with the budget.
 All methods: Adam, batches of 128, gradients clipped, weights averaged, networks in bfloat16 where the processor has it
-(scores in float32), 1,000 training images held out. The curve is log p(x) of these 1,000: exact for the PixelCNN, by
-100 importance samples else. They also choose the epoch, and name the best VAE. Then, once: 100 and 500 samples on the
-10,000 test images, and 5,000 samples and annealed importance sampling on 1,000 of them.
+(a RUN goes on in the precision that it was begun in; scores in float32), 1,000 training images held out. The curve is
+log p(x) of these 1,000: exact for the PixelCNN, by 100 importance samples else. They also choose the epoch, and name
+the best VAE. Then, once: 100 and 500 samples on the 10,000 test images, and 5,000 samples and annealed importance
+sampling on 1,000 of them.
 """
 
 from __future__ import annotations
@@ -149,11 +150,13 @@ def speed_of(name: str, args: argparse.Namespace) -> dict[str, Any]:
 def choose(args: argparse.Namespace) -> None:
     """Train every rival for a third of the budget; the best by the held-out images is the PixelCNN."""
     found = {}
-    for name in RIVALS:
+    for name in [args.method] if args.method in RIVALS else RIVALS:
         epochs = max(1, speed_of(name, args)["epochs"] // 3)
         train(name, args, epochs)
         points = curve(args.runs / slug(name), speed_of(name, args)["seconds_per_epoch"])
         found[name] = {"epochs": epochs, "validation": max(p["log_likelihood"] for p in points)}
+    if len(found) < len(RIVALS):
+        return
     chosen = max(found, key=lambda name: found[name]["validation"])
     write(part(args, "choice"), record(__file__, args, rivals=found, chosen=chosen))
     print(f"PixelCNN: {chosen}", flush=True)
@@ -181,6 +184,8 @@ def train(name: str, args: argparse.Namespace, epochs: int | None = None) -> Non
     if (out / "model.safetensors").exists():
         print(f"{name}: is trained", flush=True)
         return
+    if (out / "config.json").exists():
+        settings["precision"] = json.loads((out / "config.json").read_text())["params"]["precision"]
     settings |= {"validation_every": max(1, epochs // LOOKS)}
     if model == "vae":
         settings |= {"kl_warmup": max(1, round(WARM_UP * epochs))} | ({"validation_samples": 2} if args.quick else {})
@@ -289,8 +294,10 @@ def main(argv: list[str] | None = None) -> None:
     steps = ("speed", "choose", "train", "score")
     for step in steps:
         options.add_argument(f"--{step}", action="store_true", help="only this part")
-    options.add_argument("method", nargs="?", choices=list(METHODS), help="only this method")
+    options.add_argument("method", nargs="?", choices=[*METHODS, *RIVALS], help="only this one")
     args = options.parse_args(argv)
+    if args.method in RIVALS and (args.train or args.score or not args.choose):
+        options.error(f"{args.method!r} is a rival, which only --choose trains.")
     chosen = [args.method] if args.method else list(METHODS)
     every = not any(getattr(args, step) for step in steps)
     if args.speed or every:

@@ -184,7 +184,18 @@ def test_equal_compute(
     assert content["best_vae_by_validation"] == "MLP VAE" and len(content["table"]) == 2
     assert all(row["curve"] and row["test"] < 0 for row in content["table"])
     assert output.with_suffix(".png").stat().st_size > 10_000
-    script.main(["--quick", "--train", "--runs", str(tmp_path / "runs"), "--output", str(output)])  # nothing is left
+    same = ["--quick", "--runs", str(tmp_path / "runs"), "--output", str(output)]
+    for part in (["--train"], ["--choose", "small"]):  # nothing is left
+        script.main([*part, *same])
+    with pytest.raises(SystemExit):
+        script.main(["--train", "small", *same])
+    assert "'small' is a rival, which only --choose trains." in capsys.readouterr().err
+    (tmp_path / "begun" / "mlp_vae").mkdir(parents=True)
+    (tmp_path / "begun" / "mlp_vae" / "config.json").write_text('{"params": {"precision": "begun"}}')
+    asked: list[str] = []
+    monkeypatch.setattr(script, "command", asked.extend)
+    script.main(["--train", "MLP VAE", *same, "--runs", str(tmp_path / "begun")])
+    assert "precision=begun" in asked
 
 
 def test_minutes_of_a_curve_are_epochs_of_the_quiet_machine(load: Callable[[str], ModuleType], tmp_path: Path) -> None:

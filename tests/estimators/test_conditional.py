@@ -206,6 +206,11 @@ def test_containers_come_back():
         assert list(rows.columns) == ["a", "b", "c", "d"]
     rebuilt = cvae.reconstruct(frame, NAMES)
     assert list(rebuilt.index) == list(frame.index)
+    numbered = ConditionalVAE(**SMALL).fit(pd.DataFrame(X, index=frame.index), NAMES)
+    rebuilt = numbered.reconstruct(pd.DataFrame(X, index=frame.index), NAMES)
+    assert list(rebuilt.columns) == [0, 1, 2, 3] and rebuilt.index.equals(frame.index)
+    for rows in (numbered.sample(3, 0, y="setosa"), numbered.complete(["setosa"], draws=1)[0]):
+        assert list(rows.columns) == [0, 1, 2, 3]
     counts = scipy.sparse.csr_array(np.random.default_rng(0).poisson(0.3, (60, 12)))
     sparse = ConditionalVAE(**SMALL).fit(counts, np.arange(60) % 2)
     dense = ConditionalVAE(**SMALL).fit(counts.toarray(), np.arange(60) % 2)
