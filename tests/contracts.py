@@ -237,6 +237,15 @@ def rebuilt_from_settings(case: LikelihoodCase) -> None:
     assert torch.equal(again(params).log_prob(x), likelihood(params).log_prob(x))
 
 
+def unlinked_values_are_independent(case: LikelihoodCase) -> None:
+    """What two rows have in sum is what they have with some of their values exchanged."""
+    likelihood, params, x = case.make(), case.params(), case.rows(40)
+    p, y = likelihood(likelihood.unlinked(params)), x.flip(0)
+    exchanged = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) < 0.5
+    mixed = p.log_prob(torch.where(exchanged, x, y)) + p.log_prob(torch.where(exchanged, y, x))
+    torch.testing.assert_close(mixed, p.log_prob(x) + p.log_prob(y))
+
+
 def marginal_has_the_columns_means(case: LikelihoodCase) -> None:
     """At the raw parameters of `marginal`, but for the smoothing by half a row."""
     likelihood, stats = case.make(), case.stats

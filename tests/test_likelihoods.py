@@ -50,6 +50,7 @@ def test_density_is_per_unit_of_the_data(case):
         c.single_precision_is_enough,
         c.rebuilt_from_settings,
         c.marginal_has_the_columns_means,
+        c.unlinked_values_are_independent,
     ],
     ids=lambda law: law.__name__,
 )

@@ -82,7 +82,8 @@ def test_a_vampprior_needs_an_encoder_of_diagonal_normals():
 
 def test_the_mixture_is_exact_where_components_are_narrow():
     """Against scipy, at scales where a difference of squares in float32 would lose whole nats."""
-    mu, log_sigma = torch.randn(5, 3) * 4, torch.full((5, 3), -6.0)
-    z = mu[2] + 0.5 * log_sigma[2].exp()
-    expected = scipy.stats.norm.logpdf(z.double(), mu[2].double(), log_sigma[2].double().exp()).sum() - np.log(5)
-    assert abs(float(DiagonalMixture(torch.zeros(5), mu, log_sigma).log_prob(z)) - expected) < 0.02
+    for centre, log_sigma in ((0.0, torch.full((5, 3), -6.0)), (1000.0, torch.full((5, 3), -10.0))):
+        mu = centre + torch.randn(5, 3) * 4
+        z = mu[2] + 0.5 * log_sigma[2].exp()
+        expected = scipy.stats.norm.logpdf(z.double(), mu[2].double(), log_sigma[2].double().exp()).sum() - np.log(5)
+        assert abs(float(DiagonalMixture(torch.zeros(5), mu, log_sigma).log_prob(z)) - expected) < 0.02

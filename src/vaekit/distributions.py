@@ -90,7 +90,8 @@ class DiagonalNormal(Distribution):
 class DiagonalMixture(Distribution):
     r"""Mixture of C normal vectors with independent units.
 
-    Squared distances are taken as matrix products, in float64, so that what cancels leaves no trace.
+    Squared distances are taken as matrix products, in float64 and from the mean of the means: where the means spread by
+    s about it, what cancels leaves an error of about 1e-16 (s / sigma)^2 nats.
 
     Args:
         logits: (C,) of the weights.
@@ -124,6 +125,8 @@ class DiagonalMixture(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats."""
         z, mu, log_sigma = (part.double() for part in (value.reshape(-1, value.shape[-1]), self.mu, self.log_sigma))
+        centre = mu.detach().mean(0)
+        z, mu = z - centre, mu - centre
         precision = (-2 * log_sigma).exp()
         distance = z.square() @ precision.T - 2 * (z @ (precision * mu).T) + (precision * mu.square()).sum(1)
         constant = torch.log_softmax(self.logits.double(), 0) - log_sigma.sum(1) - 0.5 * mu.shape[1] * _LOG_2PI

@@ -1,6 +1,6 @@
 r"""Objectives: functions of `Terms` that give one value per example, in nats; training maximises their mean.
 
-Every objective with its default arguments is a lower bound on log p(x) in expectation.
+With default arguments each is a lower bound on log p(x) in expectation, where its text does not say otherwise.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def doubly_reparameterised(terms: Terms, *, beta: float = 1.0) -> Tensor:
               \frac{\partial z_k}{\partial \phi}\Big], \qquad \tilde w_k = w_k / \sum_j w_j
 
     for the recognition network; the usual one, weighted by \tilde w, for the rest. Unbiased for every K, with less
-    variance. It hooks the gradient of `terms.z`, so it is called once on a record.
+    variance. It hooks the gradient of `terms.z`: call it once on a record, and not through torch.compile, which loses
+    part of the hook.
 
     Args, returns: as `importance_weighted`.
 
@@ -213,7 +214,8 @@ class FactorObjective(nn.Module):
 
     D(z) is the probability that z is a sample of q(z) and not one of \prod_l q(z_l), which the batch's own samples give
     once each unit is permuted over the rows. One backward pass gives both gradients: the model's, through D held fixed,
-    and D's own, of its log-likelihood at samples held fixed, which adds nothing to the value.
+    and D's own, of its log-likelihood at samples held fixed, which adds nothing to the value. That is no bound: D may
+    put the total correlation, which is never negative, below 0.
 
     Args:
         latent_dim: L.

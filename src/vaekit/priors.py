@@ -117,7 +117,7 @@ class VampPrior(Prior):
 
 
 class FlowPrior(Prior):
-    """A normalising flow on a standard normal: rational-quadratic spline couplings by zuko (extra `flows`).
+    """A normalising flow on a standard normal: rational-quadratic splines by zuko (extra `flows`).
 
     Durkan et al. (2019), Neural spline flows; the transformations are autoregressive over the units, so a density takes
     one pass and a sample L of them.

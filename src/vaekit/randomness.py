@@ -19,6 +19,8 @@ _POOL = 2**20  # places in a noise pool at which a row's noise can start
 def isolated_rng(seed: int | None = None) -> Iterator[None]:
     """Run a block with torch's global generators seeded (or as they are), and put them back as they were found.
 
+    New numbers are float32 within it, whatever torch's default type is.
+
     Args:
         seed: seed for the block; None keeps the current state, which is still restored afterwards.
 
@@ -29,12 +31,14 @@ def isolated_rng(seed: int | None = None) -> Iterator[None]:
     >>> bool(a == b)
     True
     """
-    state = rng_state()
+    state, kind = rng_state(), torch.get_default_dtype()
     try:
+        torch.set_default_dtype(torch.float32)
         if seed is not None:
             torch.manual_seed(seed)
         yield
     finally:
+        torch.set_default_dtype(kind)
         set_rng_state(state)
 
 
@@ -95,7 +99,7 @@ def _mix(key: Tensor) -> Tensor:
 @lru_cache(maxsize=4)
 def _pool(size: int, seed: int, uniform: bool) -> Tensor:
     draw = torch.rand if uniform else torch.randn
-    return draw(size, generator=torch.Generator().manual_seed(seed))
+    return draw(size, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
 
 
 class RowNoise:

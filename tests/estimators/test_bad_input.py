@@ -47,6 +47,10 @@ def test_all_faults_of_the_options_in_one_message(iris):
             "free_bits=0.1 needs objective='elbo' and a KL in closed form: prior='normal', or an own one with kl_units, and not "
             "kl='monte_carlo'.",
         ),
+        (
+            {"objective": "dreg", "compile": True},
+            "objective='dreg' hooks a gradient, which torch.compile loses: choose compile=False, or 'iwae'.",
+        ),
         ({"device": "cuda:99"}, "device='cuda:99' asks for a GPU, but torch finds none; use device='auto' or 'cpu'."),
         ({"device": "meta"}, "device='meta' is none that torch can compute on here; use device='auto' or 'cpu'."),
         ({"device": "gpu"}, "device='gpu' is not 'auto', 'cpu', 'cuda' or another device of torch."),

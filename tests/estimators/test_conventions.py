@@ -171,6 +171,17 @@ def test_encoder_is_a_copy_that_gives_the_codes(iris):
         assert np.array_equal(estimator.transform(iris), before)
 
 
+@pytest.mark.parametrize("network", ["mlp", "ladder"])
+def test_a_threshold_is_all_that_a_model_sees_of_grey_levels(network):
+    images = load_digits().images[:100]
+    cut = 16.0 * (images > 8)
+    vae = VAE(**SMALL, network=network, channels=(4,), likelihood="bernoulli", binarize="threshold").fit(images)
+    for way in (vae.score_samples, vae.transform, vae.reconstruct):
+        assert np.array_equal(way(images), way(cut))
+    codes = vae.encoder_(torch.as_tensor(images)).detach().numpy()
+    np.testing.assert_allclose(codes, vae.transform(images), rtol=1e-4, atol=1e-5)
+
+
 def test_grey_scale_encoder_takes_raw_values():
     images = load_digits().images[:100]
     vae = VAE(**SMALL, likelihood="bernoulli").fit(images)
@@ -184,6 +195,7 @@ def test_warm_start_goes_on(iris):
     first = vae.transform(iris)
     vae.fit(iris)
     assert vae.n_iter_ == 4 and not np.allclose(vae.transform(iris), first)
+    assert [record["epoch"] for record in vae.history_] == [1, 2, 3, 4] and vae.best_epoch_ in (3, 4)
 
 
 def test_validation_data_and_no_validation(iris):

@@ -4,6 +4,7 @@ import contracts as c
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import vaekit
 from vaekit import VAE
@@ -87,6 +88,11 @@ def test_what_has_no_q_of_its_own_is_refused():
     assert str(error.value) == (
         "objective='wake_sleep' trains p and q apart, but prior='vamp' is made of q: choose another prior."
     )
+    batch_norm = nn.Sequential(nn.Linear(X.shape[1], 8), nn.BatchNorm1d(8))
+    for option in ({"objective": "wake_sleep"}, {"prior": "vamp"}):
+        with pytest.raises(OptionError, match="runs the encoder on rows that are no data") as error:
+            VAE(**SMALL, **option, encoder=batch_norm).fit(X)
+        assert all(f"{name}={value!r}" in str(error.value) for name, value in option.items())
     with pytest.raises(OptionError) as error:
         VAE(**SMALL, objective="wake_sleep", network="ladder").fit(np.zeros((9, 4, 4), dtype=np.uint8))
     assert str(error.value) == "objective='wake_sleep' needs one layer of latent units, not network='ladder'."

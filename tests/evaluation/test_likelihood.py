@@ -261,6 +261,14 @@ def test_discretised_logistic_fit_finds_the_maximum():
     assert best - 2e-3 < fitted("discretised_logistic", x).mean() <= best + 1e-4
 
 
+def test_independent_features_of_colours_are_independent():
+    """Three equal channels: what one knows of another is no part of it."""
+    grey = np.random.default_rng(0).integers(0, 16, (800, 1, 2, 2))
+    grey[:2] = [[[[0]]], [[[15]]]]
+    values = fitted("logistic_mixture", np.repeat(grey, 3, 1).astype("uint8"))
+    np.testing.assert_allclose(values.mean(), -12 * np.log(16), rtol=0.01)
+
+
 def test_independent_features_leave_the_likelihood_alone():
     case = next(case for case in c.DISCRETE if case.kind == "negative_binomial")
     likelihood = case.make(torch.float32)

@@ -1,5 +1,6 @@
 """Every model against the laws in contracts.py, and the autoencoder against its formula and against PCA."""
 
+import dataclasses
 import itertools
 
 import contracts as c
@@ -77,6 +78,16 @@ def test_densities_are_float32_where_networks_are_bfloat16(case):
         value = elbo(t)
     assert {t.log_px.dtype, t.kl.dtype, t.z.dtype, value.dtype} == {torch.float32}
     value.mean().backward()
+
+
+@pytest.mark.parametrize("name", [name for name in c.PRIORS if "vamp" not in name])  # whose encoder may be in it
+def test_priors_are_float32_where_networks_are_bfloat16(name):
+    case, prior = c.LIKELIHOOD_CASES[0], c.PRIORS[name]()
+    model, z = c.mlp_vae(case), torch.randn(2, 5, prior.latent_dim)
+    t = dataclasses.replace(model.terms(case.rows(5, torch.float32), 2), z=z, prior=prior)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = dataclasses.replace(t).log_pz
+    torch.testing.assert_close(value, t.log_pz)
 
 
 @pytest.mark.parametrize("case", c.LIKELIHOOD_CASES, ids=[case.id for case in c.LIKELIHOOD_CASES])

@@ -5,7 +5,7 @@ import pytest
 import scipy.special
 import torch
 
-from vaekit.nn import ACTIVATIONS, MLP, Divide, OneHot, Standardise
+from vaekit.nn import ACTIVATIONS, MLP, GreyLevels, OneHot, Standardise
 
 FORMULAS = {
     "elu": lambda a: np.where(a > 0, a, np.expm1(a)),
@@ -59,5 +59,7 @@ def test_one_hot(shape):
     assert torch.equal(out.argmax(1), codes)
 
 
-def test_divide():
-    torch.testing.assert_close(Divide(255)(torch.tensor([[255, 51]], dtype=torch.uint8)), torch.tensor([[1.0, 0.2]]))
+def test_grey_levels():
+    x = torch.tensor([[255, 128, 127, 51]], dtype=torch.uint8)
+    torch.testing.assert_close(GreyLevels(255)(x), x / 255)
+    assert GreyLevels(255, cut=True)(x).tolist() == [[1.0, 1.0, 0.0, 0.0]]

@@ -81,7 +81,8 @@ class BoundTraining(RowEstimator):
         kl = self.kl
         if self.objective == "factor":
             analytic = None if kl == "auto" else kl == "analytic"
-            with isolated_rng(self.fitted_["seed"]):
+            seed = np.random.SeedSequence([self.fitted_["seed"], 1]).generate_state(1).item()
+            with isolated_rng(seed):  # of its own: with the fit's it would start as the encoder does
                 factor = FactorObjective(
                     model.latent_dim, self.gamma, self.discriminator, beta=beta, analytic=analytic
                 ).to(next(model.parameters()).device)
@@ -114,7 +115,7 @@ class BoundEstimator(BoundTraining, LatentEstimator):
     def posterior(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Means and standard deviations of q(z|x), each (n, L).
 
-        Grey-scale rows under a Bernoulli likelihood are encoded as the means of their binary draws.
+        Grey-scale rows under a Bernoulli likelihood are encoded as the means of their binary values.
         """
         means, stddevs = self._codes(X)
         return means, stddevs

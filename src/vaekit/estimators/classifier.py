@@ -311,8 +311,8 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
     @torch.no_grad()
     def _log_probs(self, model: Any, rows: Rows) -> Tensor:
         """(n, C) log p(y|x), of grey levels made binary that of their means."""
-        scale = self.fitted_.get("grey_max") or 1.0
-        return torch.cat([model.label_posterior(x / scale).logits.cpu() for x in self._batches(rows)])
+        grey = self._grey
+        return torch.cat([model.label_posterior(grey(x)).logits.cpu() for x in self._batches(rows)])
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """(n, C) probabilities of the classes, in the order of `classes_`, float32."""

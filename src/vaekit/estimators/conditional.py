@@ -226,13 +226,13 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
     def posterior(self, X: Any, y: Any = None, *, condition: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """Means and standard deviations of q(z|x, c), each (n, L).
 
-        Grey-scale rows under a Bernoulli likelihood are encoded as the means of their binary draws.
+        Grey-scale rows under a Bernoulli likelihood are encoded as the means of their binary values.
         """
-        rows, parts = self._read(Conditioned.of(X, y, condition)), []
+        rows, grey, parts = self._read(Conditioned.of(X, y, condition)), self._grey, []
         assert isinstance(rows, ConditionedRows)
         device = next(self.model_.parameters()).device
         for part in rows.chunks(BATCH):
-            x = rows.raw(part).to(device).float() / (self.fitted_["grey_max"] or 1.0)
+            x = grey(rows.raw(part).to(device).float())
             q = self.model_.given(rows.condition[part].to(device)).posterior(x)
             parts.append((q.mean, q.stddev))
         means, stddevs = (torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True))
@@ -381,7 +381,7 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
     def encoder_(self) -> nn.Module:
         r"""A copy of the encoder: a module from raw X, (B, \*shape), and coded conditions, (B, C), to (B, L)."""
         check_is_fitted(self, "model_")
-        return copy.deepcopy(ConditionalMeanEncoder(self.model_, self.fitted_["grey_max"] or 1.0))
+        return copy.deepcopy(ConditionalMeanEncoder(self.model_, self._grey))
 
     _n_features_out = property(lambda self: self.model_.latent_dim)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaekit.data.rows import Binarize, Rows
 from vaekit.errors import DataError
@@ -16,6 +16,7 @@ from vaekit.estimators.inputs import like_input
 from vaekit.estimators.options import check_draws
 from vaekit.evaluation.likelihood import fit_independent, independent_features
 from vaekit.likelihoods import LIKELIHOODS, Likelihood, choose_likelihood
+from vaekit.nn import GreyLevels
 from vaekit.randomness import isolated_rng, resolve_seed
 from vaekit.schema import ColumnStats
 
@@ -70,6 +71,12 @@ class DensityEstimator(RowEstimator):
         """Name of the likelihood in use."""
         check_is_fitted(self, "fitted_")
         return self.fitted_["likelihood"]
+
+    @property
+    def _grey(self) -> nn.Module:
+        """From rows as they are given to what is encoded of them: of grey levels the means of their binary values."""
+        grey_max = self.fitted_.get("grey_max")
+        return nn.Identity() if grey_max is None else GreyLevels(grey_max, cut=self.binarize == "threshold")
 
     def _likelihood(self) -> Likelihood:
         return self.model_.likelihood

@@ -15,7 +15,7 @@ from vaekit.errors import Faults
 from vaekit.likelihoods import LIKELIHOODS
 from vaekit.models.graph import DECODERS
 from vaekit.nn import ACTIVATIONS
-from vaekit.priors import PRIORS, Prior
+from vaekit.priors import PRIORS, Prior, VampPrior
 from vaekit.training.schedules import SCHEDULES
 
 
@@ -158,6 +158,8 @@ def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
             f"free_bits={params['free_bits']!r} needs objective='elbo' and a KL in closed form: prior='normal', or an "
             "own one with kl_units, and not kl='monte_carlo'."
         )
+    if params["objective"] == "dreg" and params.get("compile") is True:
+        faults.add("objective='dreg' hooks a gradient, which torch.compile loses: choose compile=False, or 'iwae'.")
     if params["kl"] == "analytic" and not closed:
         faults.add("kl='analytic' needs prior='normal', or an own one with kl_units: others have no KL in closed form.")
 
@@ -192,8 +194,19 @@ def _check_images(faults: Faults, params: dict[str, Any]) -> None:
     _check_masked(faults, None, params["masked_channels"], params["masked_kernel"], "masked_channels", "masked_kernel")
     if params["network"] == "ladder" and params["objective"] in ("dreg", "stl", "tc", "factor", "wake_sleep"):
         faults.add(f"objective={params['objective']!r} needs one layer of latent units, not network='ladder'.")
-    if params["objective"] == "wake_sleep" and params["prior"] == "vamp":
+    vamp, dreams = (
+        params["prior"] == "vamp" or isinstance(params["prior"], VampPrior),
+        params["objective"] == "wake_sleep",
+    )
+    if dreams and vamp:
         faults.add("objective='wake_sleep' trains p and q apart, but prior='vamp' is made of q: choose another prior.")
+    modules = params["encoder"].modules() if isinstance(params["encoder"], nn.Module) else ()
+    if (vamp or dreams) and any(isinstance(module, nn.modules.batchnorm._NormBase) for module in modules):
+        option = "prior='vamp'" if vamp else "objective='wake_sleep'"
+        faults.add(
+            f"{option} runs the encoder on rows that are no data, which "
+            "would spoil the statistics of its batch normalisation: choose another, or layer normalisation."
+        )
 
 
 def _check_table(faults: Faults, params: dict[str, Any]) -> None:

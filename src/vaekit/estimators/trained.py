@@ -104,9 +104,10 @@ class TrainedEstimator(BaseEstimator, ABC):
             if reporter:
                 reporter.close()
             self.model_.eval()
-            self.history_ = [*self.history_, *state.history]
+            before = len(self.history_)  # of warm starts, whose epochs are numbered on
+            self.history_ = [*self.history_, *({**each, "epoch": before + each["epoch"]} for each in state.history)]
             self.n_iter_ = len(self.history_)
-            self.best_epoch_ = state.best_epoch
+            self.best_epoch_ = before + state.best_epoch
         return failure
 
     def _settings(self) -> TrainingSettings:

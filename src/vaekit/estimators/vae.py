@@ -19,7 +19,6 @@ from vaekit.models import LatentVariableModel
 from vaekit.models.building import Architecture, build_vae
 from vaekit.models.hierarchical import HierarchicalVAE, TopDownMean
 from vaekit.models.vae import MeanEncoder
-from vaekit.nn import Divide
 from vaekit.priors import Prior
 from vaekit.schema import ColumnStats
 
@@ -62,7 +61,8 @@ class VAE(BoundEstimator, DensityEstimator):
             (Roeder et al. 2017); "tc", the beta-TCVAE, where beta weighs the total correlation (Chen et al. 2018);
             "factor", the FactorVAE, where `gamma` weighs it beside the bound (Kim and Mnih 2018); "wake_sleep", no
             bound but its older rival (Hinton et al. 1995).
-        kl: "analytic" (estimator B of the paper), "monte_carlo" (estimator A), or "auto": B where the prior allows it.
+        kl: "analytic" (estimator B of the paper), "monte_carlo" (estimator A), or "auto": B where the prior allows it;
+            of "elbo" and "factor", as the other objectives are made of samples whatever it is.
         samples: samples of z per row in training.
         beta: weight of the KL term; 1 is the bound.
         kl_warmup: epochs over which beta rises from 0 to its value.
@@ -228,19 +228,14 @@ class VAE(BoundEstimator, DensityEstimator):
 
     # -- using -----------------------------------------------------------------------------------------------------
 
-    def _scaling(self) -> nn.Module:
-        grey_max = self.fitted_["grey_max"]
-        return self.model_.scaling if grey_max is None else Divide(grey_max)
-
     def _mean_encoder(self) -> MeanEncoder:
         if isinstance(self.model_, HierarchicalVAE):
-            grey = nn.Identity() if self.fitted_["grey_max"] is None else self._scaling()
-            return MeanEncoder(grey, TopDownMean(self.model_), self.model_.latent_dim)
-        return MeanEncoder(self._scaling(), self.model_.encoder, self.latent_dim)
+            return MeanEncoder(self._grey, TopDownMean(self.model_), self.model_.latent_dim)
+        scaling = self.model_.scaling if self.fitted_["grey_max"] is None else self._grey
+        return MeanEncoder(scaling, self.model_.encoder, self.latent_dim)
 
     def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        grey_max = self.fitted_["grey_max"]
-        posterior = self.model_.posterior(x if grey_max is None else x / grey_max)
+        posterior = self.model_.posterior(self._grey(x))
         return posterior.mean, posterior.stddev
 
     def _decode(self, z: Tensor) -> Tensor:

@@ -79,7 +79,7 @@ def anomaly_scores(model: VAE, independent: IndependentFeatures, reference: Tens
         raise RunError("This model was saved without the rows that anomaly_scores compares with: fit it again.")
     centre = _odd_cells(reference, reference).nanmean(0)
     known = _oddities(reference, centre, reference)
-    parts = [torch.zeros(0)]
+    parts = [torch.zeros(0, dtype=torch.float32)]
     for batch in cell_likelihoods(model, independent, rows):
         odd = _oddities(reference, centre, batch)
         parts.append(torch.stack([_minus_log_share(odd[:, i], known[:, i]) for i in range(2)]).mean(0))
@@ -98,7 +98,7 @@ def _odd_cells(reference: Tensor, likelihoods: Tensor) -> Tensor:
     in_order = known.nan_to_num(nan=math.inf).sort(1).values.contiguous()
     number = (~known.isnan()).sum(1)[:, None]
     below = torch.searchsorted(in_order, given.contiguous() + _EQUAL, right=True).minimum(number)
-    together = -((1 + below) / (number + 2)).log().masked_fill(given.isnan() | (number == 0), math.nan)
+    together = -((1 + below).float() / (number + 2)).log().masked_fill(given.isnan() | (number == 0), math.nan)
     return torch.stack([together.T, -likelihoods[:, 1]], 1)
 
 
@@ -107,7 +107,7 @@ def _minus_log_share(odd: Tensor, known: Tensor) -> Tensor:
     in_order = known[~known.isnan()].sort().values
     number = len(in_order)
     at_least = number - torch.searchsorted(in_order, odd.nan_to_num() - _EQUAL)
-    score = -((1 + at_least) / (1 + number)).log()
+    score = -((1 + at_least).float() / (1 + number)).log()
     most = max(int(_TAIL * number), _FEWEST)
     if number > most:
         start = in_order[-most - 1]

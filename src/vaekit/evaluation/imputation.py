@@ -101,7 +101,7 @@ def cell_scores(model: VAE, rows: Rows, num_samples: int, seed: int = 0) -> Tens
 
     Each column is left out in turn and looked at from codes of the rest, so a cell does not vouch for itself.
     """
-    out = torch.full((len(rows), rows.shape[0]), math.nan)
+    out = torch.full((len(rows), rows.shape[0]), math.nan, dtype=torch.float32)
     every = rows.take(slice(0, len(rows)))
     for d in range(rows.shape[0]):
         seen = (~torch.isnan(every[:, d])).nonzero()[:, 0]

@@ -190,7 +190,7 @@ class IndependentFeatures(nn.Module):
 
     def forward(self) -> Distribution:
         """p(x)."""
-        return self.likelihood(self.bias)
+        return self.likelihood(self.likelihood.unlinked(self.bias))
 
 
 def independent_features(likelihood: Likelihood, stats: ColumnStats) -> IndependentFeatures:
@@ -204,6 +204,8 @@ def independent_features(likelihood: Likelihood, stats: ColumnStats) -> Independ
     return IndependentFeatures(own, own.marginal(stats))
 
 
+@isolated_rng()
+@torch.enable_grad()
 def fit_independent(
     likelihood: Likelihood, rows: Rows, *, steps: int = 150, most_rows: int = 2000
 ) -> IndependentFeatures:

@@ -76,6 +76,10 @@ class Likelihood(nn.Module, ABC):
     def forward(self, params: Tensor) -> Distribution:
         r"""p(x|z) from raw parameters (..., P, \*shape)."""
 
+    def unlinked(self, params: Tensor) -> Tensor:
+        """Raw parameters at which the values of a row are independent: those given, unless some tie values together."""
+        return params
+
     @abstractmethod
     def marginal(self, stats: ColumnStats) -> Tensor:
         r"""Raw parameters (P, \*shape) at which p(x) matches the columns' means and spreads, independent of z."""

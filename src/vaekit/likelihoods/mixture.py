@@ -157,6 +157,11 @@ class LogisticMixture(Likelihood):
             self.shape,
         )
 
+    def unlinked(self, params: Tensor) -> Tensor:
+        """Without slopes."""
+        keep = torch.arange(self.num_params, device=params.device) < 3 * self.components
+        return params * keep.view(-1, *[1] * len(self.shape))
+
     def marginal(self, stats: ColumnStats) -> Tensor:
         """Equal weights; components spread over each column's mean and standard deviation, without slopes."""
         offsets = torch.linspace(-1.2, 1.2, self.components) if self.components > 1 else torch.zeros(1)

@@ -50,7 +50,9 @@ class Terms:
     @cached_property
     def log_pz(self) -> Tensor:
         """(K, B) log p(z)."""
-        return self.prior(self.encoder).log_prob(self.z)
+        p = self.prior(self.encoder)
+        with torch.autocast(self.z.device.type, enabled=False):  # networks may run in bfloat16, densities do not
+            return p.log_prob(self.z)
 
     @cached_property
     def log_qz(self) -> Tensor:

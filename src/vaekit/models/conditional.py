@@ -232,17 +232,17 @@ class ConditionalMeanEncoder(nn.Module):
 
     Args:
         model: a conditional VAE.
-        grey_max: what grey levels are divided by.
+        grey: from raw x to what the model encodes.
     """
 
-    def __init__(self, model: ConditionalVAE, grey_max: float) -> None:
+    def __init__(self, model: ConditionalVAE, grey: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.grey_max = grey_max
+        self.grey = grey
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         r"""(B, \*shape) in raw units and (B, C), vectors or indicators of labels, to (B, L)."""
-        return self.model.given(c.float()).posterior(x.float() / self.grey_max).mean
+        return self.model.given(c.float()).posterior(self.grey(x.float())).mean
 
 
 def build_conditional(

@@ -5,7 +5,7 @@ from vaekit.nn.graph import GCN, Adjacency, Features, GraphConvolution
 from vaekit.nn.linear import Linear
 from vaekit.nn.masked import MaskedNetwork
 from vaekit.nn.mlp import ACTIVATIONS, MLP
-from vaekit.nn.scaling import Divide, OneHot, Standardise
+from vaekit.nn.scaling import GreyLevels, OneHot, Standardise
 from vaekit.nn.warp import TableFeatures, Warps
 
 __all__ = [
@@ -15,9 +15,9 @@ __all__ = [
     "Adjacency",
     "ConvDecoder",
     "ConvEncoder",
-    "Divide",
     "Features",
     "GraphConvolution",
+    "GreyLevels",
     "Linear",
     "MaskedNetwork",
     "OneHot",

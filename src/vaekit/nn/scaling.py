@@ -43,15 +43,21 @@ class OneHot(nn.Module):
         return F.one_hot(x.long(), self.categories).movedim(-1, 1).to(torch.float32)
 
 
-class Divide(nn.Module):
-    """x / by, a buffer: grey levels to the unit interval."""
+class GreyLevels(nn.Module):
+    """Grey levels to the means of their binary values: x / most of draws; 1 above half of `most`, else 0, of a cut.
 
-    by: Tensor
+    Args:
+        most: the level that is a certain one.
+        cut: whether values are made binary by a threshold.
+    """
 
-    def __init__(self, by: float) -> None:
+    most: Tensor
+
+    def __init__(self, most: float, *, cut: bool = False) -> None:
         super().__init__()
-        self.register_buffer("by", torch.tensor(float(by)))
+        self.register_buffer("most", torch.tensor(float(most)))
+        self.cut = cut
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values over `by`."""
-        return x / self.by
+        """Levels of any shape to numbers from 0 to 1."""
+        return (x > 0.5 * self.most).float() if self.cut else x / self.most

@@ -142,7 +142,7 @@ def train(
         Interrupted: the checkpoint was asked to stop and has been written.
     """
     small = settings.batch_size * _multiply_adds(model, rows) < _SMALL_WORK
-    with isolated_rng(seed), _threads(1 if small else torch.get_num_threads()):
+    with isolated_rng(seed), torch.enable_grad(), _threads(1 if small else torch.get_num_threads()):
         return _train(model, rows, value, settings, state or TrainingState(), validate, callbacks, checkpoint)
 
 
