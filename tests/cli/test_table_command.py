@@ -157,6 +157,9 @@ def test_codes_come_back_as_they_were_written(tmp_path: Path) -> None:
             b.split(",")[0] for b in full
         ]
         assert set(b.split(",")[0] for b in full) <= {"02134", "00501", "90210"}
+    for verb, options in (("score", []), ("score", ["--cells"]), ("encode", []), ("reconstruct", [])):
+        assert main([verb, str(tmp_path / "R"), str(few), "-o", str(tmp_path / "out.csv"), *options]) == 0
+    assert main(["evaluate", str(tmp_path / "R"), str(few), "--samples", "2"]) == 0
 
 
 def test_draws_stand_below_each_other(run: Path, tmp_path: Path) -> None:

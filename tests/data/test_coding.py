@@ -1,5 +1,6 @@
 """Tables as numbers and back, against pandas and polars themselves, and one sentence for what a column cannot hold."""
 
+import dataclasses
 import datetime
 import functools
 import math
@@ -10,8 +11,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from vaekit.data.coding import code_given, code_table, fill_table, make_table, point_values, score_table, values_of
+from vaekit.data.coding import code_given, code_table, make_table, point_values, score_table, values_of
 from vaekit.data.columns import infer_schema
+from vaekit.data.filling import fill_table
 from vaekit.data.frames import as_frame, finish, series_of
 from vaekit.errors import DataError, DataTypeError, OptionError
 from vaekit.nn.warp import Warps
@@ -185,6 +187,8 @@ def test_samples_are_rounded_as_the_column_was():
     hours = values_of(t, at["when"]) * 24
     np.testing.assert_allclose(hours, hours.round(), atol=1e-6)
     assert values_of(np.array([-math.inf, 0.3]), at["rain"])[0] == 0
+    least = values_of(np.array([-9.0]), dataclasses.replace(at["price"], decimals=1))
+    assert least.tolist() == [0.1]  # of a column that held no zero
 
 
 # -- filling -----------------------------------------------------------------------------------------------------------
@@ -383,7 +387,7 @@ OTHER_VALUES = [
     (DataError, "real", [math.inf] * N, "Column 'real' holds infinity: replace it, or make it missing."),
     (DataError, "count", cycle(3, -2, -1), "Column 'count' holds -2, but was never below 0 at fit."),
     (DataError, "count", cycle(3, 2.5), "Column 'count' holds values that are no counts, but it held only counts at fit."),
-    (DataError, "count", cycle(3, 2**25), "Column 'count' holds values that are no counts, but it held only counts at fit."),
+    (DataError, "count", cycle(3, 2**25), "Column 'count' holds 3.35544e+07, but a count goes up to 2**24."),
     (DataError, "price", cycle(1.5, -0.5), "Column 'price' holds -0.5, but was never below 0 at fit."),
 ]  # fmt: skip
 
@@ -436,3 +440,19 @@ def test_levels_that_the_fit_has_not_seen_are_missing_with_a_warning(make):
 def test_means_stay_within_the_columns_range(kind):
     column = Column("x", kind, "Float64", low=0.5, high=4.0)
     np.testing.assert_array_equal(point_values(np.array([0.1, 2.0, 1e6]), column), [0.5, 2.0, 4.0])
+
+
+@pytest.mark.parametrize("value", [pd.NA, np.array(["a"]), ["a"], None])
+def test_what_is_no_value_is_no_level(value):
+    _, schema, _ = of_polars()
+    with pytest.raises(DataError, match=r"^Column 'town' has no level .*: 'a', 'b', 'c' were there at fit\.$"):
+        code_given({"town": value}, schema)
+
+
+def test_a_constant_time_can_be_given():
+    frame = pl.DataFrame({"x": RNG.normal(size=N), "when": [datetime.datetime(2020, 1, 1)] * N})
+    schema, _ = infer_schema(*as_frame(frame))
+    for value in (datetime.datetime(2020, 1, 1), "2020-01-01", datetime.date(2020, 1, 1)):
+        assert np.isnan(code_given({"when": value}, schema)).all()
+    with pytest.raises(DataError, match="has no level '2021-01-01': it held only 2020-01-01 00:00:00 at fit"):
+        code_given({"when": "2021-01-01"}, schema)

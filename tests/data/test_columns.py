@@ -465,3 +465,39 @@ def test_text_among_numbers_is_told(asked):
     codes = frame.with_columns(x=pl.concat_str(pl.lit("0"), pl.int_range(42)).replace("07", "K1"))
     for other in (mixed, codes):
         assert not any("nine cells of ten" in note for note in infer_schema(*as_frame(other))[1])
+
+
+def test_whole_numbers_beyond_what_floats_tell_apart_are_identifiers():
+    frame = pl.DataFrame({"id": [2**60 + i % 5 for i in range(60)], "x": np.arange(60) / 7})
+    schema, _ = infer_schema(*as_frame(frame))
+    assert schema.all_columns[0].kind == "identifier"
+    for kind in ("categorical", "constant", ["a", "b"]):
+        with pytest.raises(
+            DataError, match=r"Column 'id' holds (whole numbers above 2\*\*53|.* not one of its levels)"
+        ):
+            infer_schema(*as_frame(frame), {"id": kind})
+
+
+@pytest.mark.parametrize("cell", ["1,234.50", "1.234,5", "12%", "$15", "3,14", "31/12/2020", "31.12.20", "2020/12/31"])
+def test_cells_that_look_like_numbers_or_dates_are_told(cell):
+    frame = pl.DataFrame({"x": [cell.replace("1", str(1 + i % 8)) for i in range(60)], "y": np.arange(60) / 7})
+    _, notes = infer_schema(*as_frame(frame))
+    assert any("'x' is text, though its cells look like numbers or dates" in note for note in notes), notes
+
+
+@pytest.mark.parametrize("cell", ["1a", "a 1", "02134", "555-1234", "2020-01-0x", "1.2.3.4", "A-10"])
+def test_other_text_is_text(cell):
+    frame = pl.DataFrame({"x": [cell.replace("1", str(1 + i % 8)) for i in range(60)], "y": np.arange(60) / 7})
+    _, notes = infer_schema(*as_frame(frame))
+    assert not any("look like" in note for note in notes), notes
+
+
+def test_infinity_in_a_column_of_text_is_told():
+    frame = pl.DataFrame({"x": ["1.5", "2.5", "Inf", *(str(i / 4) for i in range(57))], "y": np.arange(60) / 7})
+    _, notes = infer_schema(*as_frame(frame))
+    assert any("'x' is text, though nine cells of ten are numbers: 'Inf' is not" in note for note in notes)
+
+
+def test_objects_may_be_numbers_of_numpy():
+    frame = pd.DataFrame({"n": pd.Series([np.int64(i % 7) for i in range(60)], dtype=object), "y": np.arange(60) / 7})
+    assert infer_schema(*as_frame(frame))[0].all_columns[0].kind == "count"

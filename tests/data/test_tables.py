@@ -52,6 +52,12 @@ def test_codes_with_leading_zeros_stay_text(tmp_path: Path) -> None:
     for X in (read(path).X, large.X.collect()):
         assert X["zip"].to_list() == ["02134", "90210", None] and X["padded"].dtype == pl.String
         assert X["n"].dtype.is_integer() and X["x"].dtype.is_float() and X["zero"].dtype.is_integer()
+    long = ["89014103211118510720", "89014103211118510727", "12345678901234567890"]
+    path.write_text("\n".join(["id,stamp,x", *(f"{number},1600000000000000000,1e20" for number in long)]) + "\n")
+    large = read_large(str(path))
+    assert large is not None
+    for X in (read(path, "table").X, large.X.collect()):
+        assert X["id"].to_list() == long and X["stamp"].dtype == pl.Int64 and X["x"].dtype == pl.Float64
     path.write_text("a,b\n007,1\n008,2\n")
     assert read(path, "array").X["a"].to_list() == [7, 8]
 

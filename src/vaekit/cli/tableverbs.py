@@ -64,7 +64,7 @@ def _impute(
     estimator: TabularVAE, X: Any, source: str, output: Path, draws: int | None, options: dict[str, Any]
 ) -> tuple[int, int]:
     """Fill a table in memory; the numbers of cells missing before and after."""
-    frame = as_fitted(as_frame(X)[0], estimator.schema_)
+    frame = as_frame(as_fitted(X, estimator.schema_))[0]
     if draws is not None and "draw" in frame.columns:
         raise OptionError(f"{source!r} has a column 'draw', which is what --draws calls its own: rename it.")
     before = _missing(frame)
@@ -92,20 +92,23 @@ def _impute_lazily(estimator: TabularVAE, X: Any, output: Path, options: dict[st
         left += _missing(as_frame(filled)[0])
         return filled
 
-    write_lazily(lazily(as_fitted(nw.from_native(X), estimator.schema_).to_native(), fill), output)
+    write_lazily(lazily(as_fitted(X, estimator.schema_), fill), output)
     return before, left
 
 
-def as_fitted(frame: Any, schema: TableSchema) -> Any:
-    """The table with the types of the fit where its own, told from its few rows, are narrower.
+def as_fitted(X: Any, schema: TableSchema) -> Any:
+    """A table from a file with the types of the fit where its own, told from its few rows, are narrower.
 
-    A column without values, or of whole numbers where the fit had others or codes such as 02134, gets the type of the
-    fit, so that what is filled in fits in.
+    A column without values, or of whole numbers where the fit had others or text such as 02134, gets the type of the
+    fit.
 
     Args:
-        frame: narwhals DataFrame or LazyFrame.
+        X: a polars DataFrame or LazyFrame; an array stays as it is.
         schema: of the fit.
     """
+    if not (nw.dependencies.is_polars_dataframe(X) or nw.dependencies.is_polars_lazyframe(X)):
+        return X
+    frame: Any = nw.from_native(X)
     kinds = frame.collect_schema()
     empty = frame.select(nw.all().is_null().all())
     empty = (empty.collect() if isinstance(empty, nw.LazyFrame) else empty).row(0)
@@ -116,14 +119,14 @@ def as_fitted(frame: Any, schema: TableSchema) -> Any:
             dtype = dtype_of(column.dtype)
             if empty[column.name]:
                 casts.append(nw.lit(None).cast(dtype).alias(column.name))
-            elif kinds[column.name].is_integer() and (dtype.is_float() or _holds_codes(column)):
+            elif kinds[column.name].is_integer() and (dtype.is_float() or _reads_numerals(column)):
                 casts.append(nw.col(column.name).cast(dtype))
-    return frame.with_columns(*casts) if casts else frame
+    return frame.with_columns(*casts).to_native() if casts else X
 
 
-def _holds_codes(column: Column) -> bool:
-    """Whether a column was text at fit, all of it numerals."""
-    return dtype_of(column.dtype) == nw.String and all(is_numeral(level) for level in column.levels)
+def _reads_numerals(column: Column) -> bool:
+    """Whether a column was text at fit of which some numerals are, or may be."""
+    return column.dtype == "String" and (not column.levels or any(map(is_numeral, column.levels)))
 
 
 def _missing(frame: nw.DataFrame[Any]) -> int:
@@ -148,7 +151,7 @@ def given_values(items: list[str], schema: TableSchema) -> dict[str, Any]:
         text = item[len(name) + 1 :]
         if text.strip() in ("", *MISSING):
             raise OptionError(f"--given {item} gives no value.")
-        levels = next((column.levels for column in schema.modelled if column.name == name), ())
+        levels = next((column.levels for column in schema.all_columns if column.name == name and not column.timed), ())
         given[name] = text if not levels or isinstance(levels[0], str) else _value(text)
     return given
 

@@ -18,7 +18,7 @@ from vaekit.cli.graphverbs import encode_graph, sample_graph
 from vaekit.cli.output import check_output, write_rows
 from vaekit.cli.rowdata import REPORT_SAMPLES, RowData, fingerprint, labelled, labels_fingerprint, other_labels
 from vaekit.cli.split import read_data, split_data
-from vaekit.cli.tableverbs import given_values, write_cell_scores
+from vaekit.cli.tableverbs import as_fitted, given_values, write_cell_scores
 from vaekit.data.datasets import dataset_info, dataset_names
 from vaekit.data.sources import read
 from vaekit.errors import OptionError, RunError
@@ -97,7 +97,7 @@ def _test_rows(run: Path, source: str | None, kind: str | None, estimator: Any) 
         print(f"{source} is what {run} was fitted on: its test rows alone are scored.", file=sys.stderr)
         return _test_rows(run, None, None, estimator)
     X, y = (data.X, data.y) if data.X_test is None else (data.X_test, data.y_test)
-    return None, labelled(estimator, X, y, source)
+    return None, labelled(estimator, _as_fitted(X, estimator), y, source)
 
 
 def _graph_data(run: Path, source: str | None, kind: str | None) -> GraphData:
@@ -307,7 +307,11 @@ def _parts(run: Path, source: str, kind: str | None, estimator: Any) -> list[Any
     data = read_data(source, kind or _kind(run), tabular=read_config(run)["model"] == TabularVAE.__name__)
     _refuse_graph(data, data.name)
     parts = [(data.X, data.y)] if data.X_test is None else [(data.X, data.y), (data.X_test, data.y_test)]
-    return [labelled(estimator, X, y, source) for X, y in parts]
+    return [labelled(estimator, _as_fitted(X, estimator), y, source) for X, y in parts]
+
+
+def _as_fitted(X: Any, estimator: Any) -> Any:
+    return as_fitted(X, estimator.schema_) if isinstance(estimator, TabularVAE) else X
 
 
 def _print_json(value: Any) -> None:

@@ -20,7 +20,6 @@ from vaekit.data.frames import (
     is_number,
     is_time,
     levels_of,
-    missing_in,
     numbers_of,
     series_of,
 )
@@ -121,8 +120,10 @@ def code_numbers(values: np.ndarray, column: Column) -> np.ndarray:
         raise DataError(f"Column {column.name!r} holds {np.nanmin(values):g}, but was never below 0 at fit.")
     if column.kind == "count":
         seen = values[~np.isnan(values)]
-        if (seen != np.round(seen)).any() or seen.max(initial=0) > 2**24:
+        if (seen != np.round(seen)).any():
             raise DataError(f"Column {column.name!r} holds values that are no counts, but it held only counts at fit.")
+        if seen.max(initial=0) > 2**24:
+            raise DataError(f"Column {column.name!r} holds {seen.max():g}, but a count goes up to 2**24.")
         return values
     zero = values == 0
     if column.kind == "positive":
@@ -157,6 +158,8 @@ def values_of(codes: np.ndarray, column: Column) -> Any:
         return np.round(values * 86400 / column.step) * column.step / 86400
     if column.decimals is not None:
         values = np.round(values, column.decimals)
+        if column.kind == "positive" and column.low > 0:  # there was no zero, so none comes of rounding
+            values = np.maximum(values, 10.0**-column.decimals)
     return np.where(np.isneginf(codes), 0.0, values)
 
 
@@ -194,6 +197,14 @@ def point_values(points: np.ndarray, column: Column) -> Any:
     return np.interp(means, np.arange(len(column.levels)), np.array(column.levels, np.float64))
 
 
+def _place(value: Any, levels: tuple[Any, ...]) -> int | None:
+    """A value's place among levels, None where it is none of them, be it missing or an array."""
+    try:
+        return None if np.ndim(value) else levels.index(value)
+    except (TypeError, ValueError):
+        return None
+
+
 def code_given(given: Mapping[str, Any], schema: TableSchema) -> np.ndarray:
     """(D,) float32 codes of a row of which some cells are given, NaN for the others.
 
@@ -210,15 +221,18 @@ def code_given(given: Mapping[str, Any], schema: TableSchema) -> np.ndarray:
             raise OptionError(f"given names a column {name!r} that is not there{did_you_mean(name, schema.columns)}.")
         column = next(column for column in schema.all_columns if column.name == name)
         if column.kind == "constant" and column.levels:
-            if value not in column.levels:
-                raise DataError(f"Column {name!r} has no level {value!r}: it held only {column.levels[0]!r} at fit.")
+            if _place(_number(value, column) if column.timed else value, column.levels) is None:
+                only = series_of(column, level_values(np.zeros(1, int), column), "polars")[0]
+                only = str(only) if column.timed else repr(only)
+                raise DataError(f"Column {name!r} has no level {value!r}: it held only {only} at fit.")
             continue
         if name not in places:
             raise OptionError(f"given names the column {name!r}, which is no part of the model.")
         if column.kind in LEVELLED:
-            if value not in column.levels:
+            place = _place(value, column.levels)
+            if place is None:
                 raise DataError(f"Column {name!r} has no level {value!r}: {join(column.levels, 10)} were there at fit.")
-            out[places[name]] = column.levels.index(value)
+            out[places[name]] = place
             continue
         out[places[name]] = code_numbers(np.array([_number(value, column)]), column)[0]
     return out
@@ -227,7 +241,7 @@ def code_given(given: Mapping[str, Any], schema: TableSchema) -> np.ndarray:
 def _number(value: Any, column: Column) -> float:
     """A value as a number, a time in days since 1970; one without a zone is taken in that of its column."""
     try:
-        if column.kind != "datetime":
+        if not column.timed:
             number = float(value)
             if number != number:
                 raise ValueError("not a number")
@@ -238,7 +252,7 @@ def _number(value: Any, column: Column) -> float:
         return float(np.datetime64(_in_utc(value, dtype_of(column.dtype)), "us").astype(np.int64)) / DAY
     except (TypeError, ValueError) as error:
         whole = dtype_of(column.dtype).is_integer()
-        kind = "time" if column.kind == "datetime" else f"whole number that {column.dtype} holds" if whole else "number"
+        kind = "time" if column.timed else f"whole number that {column.dtype} holds" if whole else "number"
         raise DataError(f"Column {column.name!r} holds no value {value!r}: give a {kind}.") from error
 
 
@@ -298,79 +312,6 @@ def make_table(
             )
         made.append(series_of(column, each, backend).to_frame())
     return nw.concat(made, how="horizontal")
-
-
-def filling(
-    columns: Sequence[Column], parts: Sequence[np.ndarray], rows: np.ndarray, missing: np.ndarray, *, drawn: bool
-) -> dict[str, tuple[np.ndarray, Any]]:
-    """What `fill_table` takes, of points or drawn codes.
-
-    Args:
-        columns: the modelled columns.
-        parts: of each, codes (m,) where `drawn`, else points as `point_values` takes them.
-        rows: (m,) the numbers of the rows.
-        missing: (m, D) which of their cells are to be filled.
-        drawn: whether `parts` are codes.
-    """
-    values = values_of if drawn else point_values
-    return {
-        column.name: (rows[hidden], values(part[hidden], column))
-        for column, part, hidden in zip(columns, parts, missing.T, strict=True)
-        if hidden.any()
-    }
-
-
-def fill_table(
-    frame: nw.DataFrame[Any], schema: TableSchema, filled: dict[str, tuple[np.ndarray, Any]]
-) -> nw.DataFrame[Any]:
-    """A new table with some of its missing cells filled, and all of constant columns; others are left as they are.
-
-    Args:
-        frame: the table.
-        schema: its columns.
-        filled: for a column the numbers of the rows and their values, as `values_of` gives them.
-    """
-    backend: Any = frame.implementation
-    new = []
-    for column in schema.all_columns:
-        series = frame[column.name]
-        if column.kind == "constant" and column.levels:
-            rows = np.flatnonzero(missing_in(series))
-            values = level_values(np.zeros(len(rows), int), column)
-        elif column.name in filled:
-            rows, values = filled[column.name]
-        else:
-            continue
-        if column.kind in LEVELLED:  # a level that the fit has not seen counts as missing, but stays
-            gone = missing_in(series)[rows]
-            rows, values = rows[gone], np.array(values, dtype=object)[gone].tolist()
-            values = values if isinstance(column.levels[0], str) else np.array(values, dtype=np.float64)
-        piece = series_of(column, values, str(backend).lower())
-        if len(rows) == len(series) and _untyped(series, piece):
-            new.append(piece)
-            continue
-        if piece.dtype != series.dtype and not isinstance(series.dtype, (nw.Categorical, nw.Enum, nw.Object)):
-            piece = (piece.round() if series.dtype.is_integer() and piece.dtype.is_float() else piece).cast(
-                series.dtype
-            )
-        new.append(_scatter(series, rows, piece))
-    return frame.with_columns(*new) if new else frame.clone()
-
-
-def _untyped(series: nw.Series[Any], piece: nw.Series[Any]) -> bool:
-    """Whether a column without values is of a type that says nothing of them, as one of None has."""
-    text = (nw.String, nw.Categorical, nw.Enum)
-    none = isinstance(series.dtype, nw.String) and not isinstance(piece.dtype, text)
-    return none or isinstance(series.dtype, (nw.Unknown, nw.Object))
-
-
-def _scatter(series: nw.Series[Any], rows: np.ndarray, values: nw.Series[Any]) -> nw.Series[Any]:
-    native = series.to_native()
-    if series.implementation.is_pandas():
-        out = native.copy()
-        out.iloc[rows] = values.to_native().to_numpy() if not hasattr(native, "cat") else values.to_list()
-        return nw.from_native(out, series_only=True)
-    return series.scatter(rows.tolist(), values)
 
 
 def score_table(frame: nw.DataFrame[Any], schema: TableSchema, scores: np.ndarray) -> nw.DataFrame[Any]:

@@ -24,6 +24,9 @@ _GAPS = 1.25  # numbers of an identifier for each row: rows set aside or deleted
 _SKEW = 1.0  # skewness from which positive numbers are taken by their logarithms
 _LARGEST_COUNT = 2**24  # whole numbers that float32 holds
 
+_NUMBER = r"\s*([€$£¥]\s?)?[+-]?(\d{1,3}([ ,.']\d{3})+([.,]\d+)?|\d+([.,]\d+)?)(\s?[%€$£¥])?\s*$"
+_DATE = r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\d{4}[./]\d{1,2}[./]\d"
+
 Asked = Mapping[str, str | Sequence[Any]]
 
 
@@ -33,7 +36,7 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
     The rules, in order: no value or one: constant. True and false, or two different values: binary. An ordered
     categorical type: ordinal. Other categories and text: categorical; but text that is mostly different from row to
     row is set aside, as an identifier where no value comes twice, else as free text, and so are whole numbers that
-    run, a fifth of them left out at most. Times: date-time. Whole numbers from 0 up: count. Other numbers: positive
+    run, a fifth of them left out at most, or go beyond 2**53. Times: date-time. Whole numbers from 0 up: count. Other numbers: positive
     where none is below 0 and they are skewed to the right or hold zeros, else real.
 
     Args:
@@ -77,6 +80,11 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
     for column in columns:
         if column.kind in (*ASIDE, "categorical") and (stray := _stray(frame[column.name])) is not None:
             notes.append(f"column {column.name!r} is text, though nine cells of ten are numbers: {stray!r} is not")
+        if column.kind in (*ASIDE, "categorical") and (cell := _formatted(frame[column.name])) is not None:
+            notes.append(
+                f"column {column.name!r} is text, though its cells look like numbers or dates, such as {cell!r}: "
+                "written as 1234.5 or 2020-01-31 they are taken as such"
+            )
     pooled = [f"{column.name!r} ({column.pool})" for column in columns if column.pool]
     if pooled:
         notes.append(f"rare levels that share one code: {', '.join(pooled)}")
@@ -89,10 +97,20 @@ def _stray(series: nw.Series[Any]) -> str | None:
         return None
     cells = series.drop_nulls()
     for some in (cells.head(1000).to_list(), cells.to_list()):  # most columns of text are told by a few
-        stray = [value for value in some if not is_numeral(value) or re.match(CODE, value)]
+        stray = [value for value in some if not is_numeral(value) or re.match(CODE, value) or "inf" in value.lower()]
         if 10 * len(stray) > len(some):
             return None
     return stray[0] if stray else None
+
+
+def _formatted(series: nw.Series[Any]) -> str | None:
+    """A cell like 1,234.50, 12 % or 31/12/2020, where nine cells of ten are such or numbers; else None."""
+    if not isinstance(series.dtype, nw.String):
+        return None
+    some = series.drop_nulls().head(1000).to_list()
+    found = [value for value in some if re.match(f"{_NUMBER}|{_DATE}", value) and not is_numeral(value)]
+    plain = sum(map(is_numeral, some))
+    return found[0] if found and 10 * (len(found) + plain) >= 9 * len(some) else None
 
 
 def _check_asked(asked: Asked, columns: Sequence[str]) -> None:
@@ -133,6 +151,11 @@ def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = Non
     if not isinstance(asked, str) and asked is not None:
         return _levelled(base, series, "ordinal", tuple(asked))
     kind = asked or _kind(series, n)
+    if kind in (*LEVELLED, "constant") and _beyond(series):
+        raise DataError(
+            f"Column {name!r} holds whole numbers above 2**53, not all of which are told apart here: make it text to "
+            "have levels."
+        )
     if kind == "constant":
         return dataclasses.replace(base, levels=(_only_value(series),))
     if kind in ASIDE:
@@ -182,6 +205,8 @@ def _kind(series: nw.Series[Any], n: int) -> str:
         return "ordinal" if _seen(series, levels_of(series)).sum() > 2 else "binary"
     if isinstance(series.dtype, nw.Boolean):
         return "binary" if _seen(series, (False, True)).all() else "constant"
+    if _beyond(series):
+        return "identifier"
     if is_time(series) or is_number(series):
         values = numbers_of(series)
         values = values[~np.isnan(values)]
@@ -202,6 +227,11 @@ def _kind(series: nw.Series[Any], n: int) -> str:
     if isinstance(series.dtype, (nw.String, nw.Object)) and different > max(_FEW, n / 2):
         return "identifier" if different == n else "text"
     return "categorical"
+
+
+def _beyond(series: nw.Series[Any]) -> bool:
+    """Whether a column holds whole numbers so large that float64 takes some that differ for one."""
+    return series.dtype.is_integer() and np.nanmax(np.abs(numbers_of(series)), initial=0.0) > 2**53
 
 
 def looks_running(different: int, n: int, low: float, high: float) -> bool:

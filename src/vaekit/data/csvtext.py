@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -18,6 +18,7 @@ _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
 
 CODE = r"^\s*0\d+\s*$"  # 02134: text, as a number would lose the zero
+LONG = r"^\s*[+-]?\d{19,}\s*$"  # 89014103211118510720: text, as a float would lose the last digits
 
 MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null")  # read as missing, besides the empty cell
 
@@ -72,24 +73,40 @@ def check_lines(text: str | TextIO, width: int, path: Path) -> None:
             raise DataError(f"{quoted(path)} line {line} has {len(cells)} cell{s}, its header has {width}.")
 
 
-def codes(raw: pl.LazyFrame, columns: list[str]) -> list[str]:
-    """Those of the columns, all numbers, of which a cell has leading zeros, so that they are kept as text.
+def codes(raw: pl.LazyFrame, kinds: Mapping[str, pl.DataType]) -> list[str]:
+    """Columns of numbers of which a cell has leading zeros, or digits that are lost, so that they are kept as text.
 
     Args:
         raw: the columns as text.
-        columns: their names.
+        kinds: the types that they would have, by their names; only numbers count.
     """
     import polars as pl
 
-    found = raw.select(pl.col(columns).str.contains(CODE).any()).collect(engine="streaming")
-    return [name for name in columns if found[name].item()]
+    patterns = {name: _pattern(dtype) for name, dtype in kinds.items() if dtype.is_numeric()}
+    found = raw.select(pl.col(name).str.contains(pattern).any() for name, pattern in patterns.items())
+    found = found.collect(engine="streaming")
+    return [name for name in patterns if found[name].item()]
+
+
+def _pattern(dtype: pl.DataType) -> str:
+    """What a cell looks like that a number of that type would lose a part of."""
+    import polars as pl
+
+    exact = dtype.is_integer() and dtype != pl.Int128  # which becomes a float
+    return CODE if exact else f"{CODE}|{LONG}"
+
+
+def numbers_but_codes(column: pl.Series) -> pl.Series | None:
+    """The numbers of a text column where all its cells are numbers that lose nothing; else None."""
+    found = numbers(column)
+    return None if found is None or column.str.contains(_pattern(found.dtype)).any() else found
 
 
 def kept_as_text(columns: list[str]) -> str:
     """What to say of such columns, after something else."""
     if not columns:
         return ""
-    return f"; leading zeros keep {join(columns)} text, which --kind array reads as numbers"
+    return f"; leading zeros or very many digits keep {join(columns)} text, which --kind array reads as numbers"
 
 
 def unpadded(column: pl.Series) -> pl.Series:

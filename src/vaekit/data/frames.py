@@ -116,7 +116,8 @@ def is_number(series: nw.Series[Any]) -> bool:
     """
     if not isinstance(series.dtype, nw.Object):
         return series.dtype.is_numeric() or isinstance(series.dtype, nw.Boolean)
-    kinds = {type(value).__name__ for value in series.drop_nulls().to_list()}
+    cells = (value.item() if isinstance(value, np.generic) else value for value in series.drop_nulls().to_list())
+    kinds = {type(value).__name__ for value in cells}
     if not (kinds <= {"int", "float"} or kinds in ({"bool"}, {"str"})):
         remedy = "give it one type of numbers, text, categories or times"
         if kinds <= {"date", "datetime"}:
@@ -178,6 +179,23 @@ def codes_of(series: nw.Series[Any], levels: Sequence[Any]) -> np.ndarray:
     return codes
 
 
+def widened(series: nw.Series[Any], values: nw.Series[Any]) -> nw.Series[Any]:
+    """A categorical column whose type lists the given values too, in their type's order where that lists them all."""
+    native = series.to_native()
+    if not isinstance(series.dtype, nw.Enum) and not hasattr(native, "cat"):
+        return series
+    listed = list(levels_of(series))
+    new = [level for level in values.unique(maintain_order=True).to_list() if level not in listed]
+    if not new:
+        return series
+    wider = list(levels_of(values)) if isinstance(values.dtype, (nw.Categorical, nw.Enum)) else []
+    if not set(listed) <= set(wider):
+        wider = [*listed, *new]
+    if series.implementation.is_pandas():
+        return nw.from_native(native.cat.set_categories(wider), series_only=True)
+    return series.cast(nw.Enum(wider))
+
+
 def levels_of(series: nw.Series[Any]) -> tuple[Any, ...]:
     """The different values of a column in order: those that its type lists, or those that it holds."""
     native = series.to_native()
@@ -206,7 +224,8 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
     """
     dtype = dtype_of(column.dtype)
     if isinstance(dtype, (nw.Datetime, nw.Date)):
-        step = {"ms": 1_000, "s": 1_000_000}.get(getattr(dtype, "time_unit", "us"), 1)  # microseconds
+        unit = "day" if isinstance(dtype, nw.Date) else dtype.time_unit
+        step = {"day": DAY, "s": 1_000_000, "ms": 1_000}.get(unit, 1)  # microseconds
         days = np.asarray(values, np.float64)
         there = ~np.isnan(days)
         stamps = np.round(np.where(there, days, 0.0) * (DAY / step)).astype(np.int64) * step

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vaekit.data.csvtext import CODE, MISSING, bare_cells, check_lines, codes, header, numbers, timed
+from vaekit.data.csvtext import MISSING, bare_cells, check_lines, codes, header, numbers_but_codes, timed
 from vaekit.data.files import GZIP_MAGIC, check_file, quoted, reading
 from vaekit.data.tables import plain_types
 from vaekit.errors import DataError
@@ -82,8 +82,7 @@ def _scan_csv(path: Path) -> pl.LazyFrame:
     try:
         scan = partial(pl.scan_csv, path, null_values=list(MISSING), glob=False)
         lazy = scan(infer_schema_length=None)
-        numeric = [c for c, dtype in lazy.collect_schema().items() if dtype.is_numeric()]
-        kept = codes(scan(infer_schema=False), numeric)
+        kept = codes(scan(infer_schema=False), lazy.collect_schema())
         lazy = scan(infer_schema_length=None, schema_overrides=dict.fromkeys(kept, pl.String))
         if len(lazy.collect_schema()) != width:
             raise DataError(f"{quoted(path)} line 1 cannot be split into the names of the columns.")
@@ -111,8 +110,7 @@ def _text_types(lazy: pl.LazyFrame) -> tuple[dict[str, pl.DataType], bool]:
                 continue
             if not column.str.strip_chars().equals(column):
                 padded.add(name)
-            coded = bool(column.str.contains(CODE).any())
-            found = None if coded else numbers(bare_cells(column))
+            found = numbers_but_codes(bare_cells(column))
             kinds.add((timed(column) if found is None else found).dtype)
     types = {}
     for name, kinds in seen.items():

@@ -60,7 +60,7 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
     if kind != "array":
         raw = pl.scan_csv(io.BytesIO(text.encode()), infer_schema=False, null_values=list(MISSING))
         raw = raw.rename(dict(zip(raw.collect_schema(), columns, strict=True)))
-        kept = codes(raw, [name for name, dtype in frame.schema.items() if dtype.is_numeric()])
+        kept = codes(raw, frame.schema)
         frame = frame.with_columns(raw.select(kept).collect().get_columns())
         frame = frame.with_columns([timed(column) for column in frame.get_columns()])
     data = table_dataset(frame, str(path), kind, quoted(path))

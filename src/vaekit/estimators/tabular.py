@@ -13,8 +13,9 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from vaekit.data.coding import code_given, fill_table, filling, make_table, point_values, score_table, values_of
+from vaekit.data.coding import code_given, make_table, point_values, score_table, values_of
 from vaekit.data.columns import infer_schema
+from vaekit.data.filling import fill_table, filling
 from vaekit.data.frames import as_frame, finish
 from vaekit.data.rows import Rows
 from vaekit.data.streams import TableRows, as_lazy, infer_lazy, lazily, typed
@@ -397,4 +398,5 @@ class TabularVAE(BoundEstimator):
         Returns:
             (n,) float32, NaN where no cell is observed.
         """
-        return anomaly_scores(self.model_, self.independent_, self.reference_, self._read(X)).numpy()
+        rows = self._read(X)  # before it is asked for what only a fit gives
+        return anomaly_scores(self.model_, self.independent_, self.reference_, rows).numpy()

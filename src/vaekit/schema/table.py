@@ -85,6 +85,11 @@ class Column:
         return len(self.levels) - max(0, self.pool - 1)
 
     @property
+    def timed(self) -> bool:
+        """Whether its values are dates or times."""
+        return self.dtype.startswith("Date")
+
+    @property
     def modelled(self) -> bool:
         """Whether the column is part of the model."""
         return self.kind not in (*ASIDE, "constant")

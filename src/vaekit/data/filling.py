@@ -1,0 +1,89 @@
+"""The missing cells of a table filled, the others as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from vaekit.data.coding import level_values, point_values, values_of
+from vaekit.data.frames import missing_in, series_of, widened
+from vaekit.schema import Column, TableSchema
+from vaekit.schema.table import LEVELLED
+
+
+def filling(
+    columns: Sequence[Column], parts: Sequence[np.ndarray], rows: np.ndarray, missing: np.ndarray, *, drawn: bool
+) -> dict[str, tuple[np.ndarray, Any]]:
+    """What `fill_table` takes, of points or drawn codes.
+
+    Args:
+        columns: the modelled columns.
+        parts: of each, codes (m,) where `drawn`, else points as `point_values` takes them.
+        rows: (m,) the numbers of the rows.
+        missing: (m, D) which of their cells are to be filled.
+        drawn: whether `parts` are codes.
+    """
+    values = values_of if drawn else point_values
+    return {
+        column.name: (rows[hidden], values(part[hidden], column))
+        for column, part, hidden in zip(columns, parts, missing.T, strict=True)
+        if hidden.any()
+    }
+
+
+def fill_table(
+    frame: nw.DataFrame[Any], schema: TableSchema, filled: dict[str, tuple[np.ndarray, Any]]
+) -> nw.DataFrame[Any]:
+    """A new table with some of its missing cells filled, and all of constant columns; others are left as they are.
+
+    Args:
+        frame: the table.
+        schema: its columns.
+        filled: for a column the numbers of the rows and their values, as `values_of` gives them.
+    """
+    backend: Any = frame.implementation
+    new = []
+    for column in schema.all_columns:
+        series = frame[column.name]
+        if column.kind == "constant" and column.levels:
+            rows = np.flatnonzero(missing_in(series))
+            values = level_values(np.zeros(len(rows), int), column)
+        elif column.name in filled:
+            rows, values = filled[column.name]
+        else:
+            continue
+        if column.kind in LEVELLED:  # a level that the fit has not seen counts as missing, but stays
+            gone = missing_in(series)[rows]
+            rows, values = rows[gone], np.array(values, dtype=object)[gone].tolist()
+            values = values if isinstance(column.levels[0], str) else np.array(values, dtype=np.float64)
+        piece = series_of(column, values, str(backend).lower())
+        if len(rows) == len(series) and _sort(series.dtype) != _sort(piece.dtype):
+            new.append(piece)
+            continue
+        if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
+            series = widened(series, piece)
+        elif piece.dtype != series.dtype and not isinstance(series.dtype, nw.Object):
+            piece = (piece.round() if series.dtype.is_integer() and piece.dtype.is_float() else piece).cast(
+                series.dtype
+            )
+        new.append(_scatter(series, rows, piece))
+    return frame.with_columns(*new) if new else frame.clone()
+
+
+def _sort(dtype: Any) -> str:
+    """The sort of values of a type. That of a column without any may be another one, as where all cells are NaN."""
+    sorts = {"text": (nw.String, nw.Categorical, nw.Enum), "times": (nw.Datetime, nw.Date), "truth": (nw.Boolean,)}
+    found = next((sort for sort, types in sorts.items() if isinstance(dtype, types)), None)
+    return found or ("numbers" if dtype.is_numeric() else "none")
+
+
+def _scatter(series: nw.Series[Any], rows: np.ndarray, values: nw.Series[Any]) -> nw.Series[Any]:
+    native = series.to_native()
+    if series.implementation.is_pandas():
+        out = native.copy()
+        out.iloc[rows] = values.to_native().to_numpy() if not hasattr(native, "cat") else values.to_list()
+        return nw.from_native(out, series_only=True)
+    return series.scatter(rows.tolist(), values)
