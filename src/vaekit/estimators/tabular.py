@@ -237,7 +237,7 @@ class TabularVAE(BoundEstimator):
     def inverse_transform(self, Z: Any) -> Any:
         """A table from codes (n, L): of each cell the mean of p(x|z), or its mode where it is binary or categorical."""
         parts = self._cut(self._means(Z))
-        values = [point_values(part, column) for part, column in zip(parts, self.schema_.modelled, strict=True)]
+        values = [point_values(*each) for each in zip(parts, self.schema_.modelled, strict=True)]
         return finish(make_table(self.schema_, len(parts[0]), values), self.schema_.container)
 
     def _cut(self, points: np.ndarray) -> list[np.ndarray]:
@@ -356,8 +356,7 @@ class TabularVAE(BoundEstimator):
                     z = self._fitted_codes(count) if prior == "fitted" else self.model_.prior().sample((count,))
                     parts.append(self.model_.decode(z.to(device)).sample().cpu())
                 codes = torch.cat(parts)
-        columns = self.schema_.modelled
-        values = [values_of(part, column) for part, column in zip(codes.numpy().T, columns, strict=True)]
+        values = [values_of(*each) for each in zip(codes.numpy().T, self.schema_.modelled, strict=True)]
         return finish(make_table(self.schema_, n, values, given), self.schema_.container)
 
     def cell_scores(self, X: Any, num_samples: int = 100) -> Any:
@@ -379,9 +378,8 @@ class TabularVAE(BoundEstimator):
         check_draws("num_samples", num_samples)
         if as_lazy(X) is not None:
             raise OptionError("cell_scores needs a table in memory: collect the LazyFrame, or some rows of it.")
-        rows = self._read(X)
+        scores = cell_scores(self.model_, self._read(X), num_samples).double().numpy()
         frame, container = as_frame(X)
-        scores = cell_scores(self.model_, rows, num_samples).double().numpy()
         return finish(score_table(frame, self.schema_, scores), container)
 
     def anomaly_scores(self, X: Any) -> np.ndarray:
@@ -398,5 +396,5 @@ class TabularVAE(BoundEstimator):
         Returns:
             (n,) float32, NaN where no cell is observed.
         """
-        rows = self._read(X)  # before it is asked for what only a fit gives
+        rows = self._read(X)
         return anomaly_scores(self.model_, self.independent_, self.reference_, rows).numpy()
