@@ -5,6 +5,7 @@ import datetime
 import functools
 import math
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -14,7 +15,7 @@ import pytest
 from vaekit.data.coding import code_given, code_table, make_table, point_values, score_table, values_of
 from vaekit.data.columns import infer_schema
 from vaekit.data.filling import fill_table
-from vaekit.data.frames import as_frame, finish, series_of
+from vaekit.data.frames import as_frame, finish, from_local, series_of, to_local
 from vaekit.errors import DataError, DataTypeError, OptionError
 from vaekit.nn.warp import Warps
 from vaekit.schema import Column
@@ -456,3 +457,32 @@ def test_a_constant_time_can_be_given():
         assert np.isnan(code_given({"when": value}, schema)).all()
     with pytest.raises(DataError, match="has no level '2021-01-01': it held only 2020-01-01 00:00:00 at fit"):
         code_given({"when": "2021-01-01"}, schema)
+
+
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Asia/Kolkata", "UTC", "UTC+02:00"]
+)
+def test_days_of_a_zone_stay_days_there(zone):
+    """Summer time or not; in Sao Paulo it began at midnight until 2018."""
+    days = pd.date_range("2016-01-01", periods=900, freq="D")
+    zone = datetime.timezone(datetime.timedelta(hours=2)) if zone == "UTC+02:00" else zone
+    whole = pd.Series(days).dt.tz_localize(zone, nonexistent="shift_forward", ambiguous=True)
+    frame, schema, codes = learned(pd.DataFrame({"t": whole[whole.dt.hour == 0]}))
+    (column,) = schema.modelled
+    assert column.step == 86400.0
+    drawn = values_of(codes[:, 0].astype(float) + RNG.normal(size=len(codes)) * 0.3, column)
+    times = finish(series_of(column, drawn, "pandas").to_frame(), "pandas")["t"]
+    assert str(times.dt.tz) == str(zone) and (times.dt.hour == 0).mean() > 0.99
+    again = series_of(column, values_of(codes[:, 0].astype(float), column), "pandas")
+    assert cells(again) == cells(frame["t"])
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata", "UTC-03:30", None])
+def test_clocks_go_there_and_back(zone):
+    dtype = nw.Datetime("us", zone)
+    days = 17_000 + np.arange(0, 900, 0.125)
+    local = to_local(days, dtype)
+    np.testing.assert_allclose(from_local(local, dtype), days, atol=1 / 24 + 1e-9)  # twice an hour in autumn
+    assert (np.abs(from_local(local, dtype) - days) > 1e-6).sum() <= 3
+    expected = pd.to_datetime(days, unit="D", utc=True).tz_convert(zone).tz_localize(None)
+    np.testing.assert_allclose(local, (expected - pd.Timestamp("1970")) / pd.Timedelta(days=1), atol=1e-9)

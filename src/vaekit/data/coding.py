@@ -17,11 +17,14 @@ from vaekit.data.frames import (
     backend_of,
     codes_of,
     dtype_of,
+    from_local,
     is_number,
     is_time,
     levels_of,
     numbers_of,
     series_of,
+    to_local,
+    type_name,
 )
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.nn.warp import Warps
@@ -136,7 +139,7 @@ def code_numbers(values: np.ndarray, column: Column) -> np.ndarray:
 
 def _refuse(series: nw.Series[Any], column: Column) -> None:
     raise DataTypeError(
-        f"Column {column.name!r} is of type {series.dtype}, but was {column.dtype} ({column.kind}) at fit."
+        f"Column {column.name!r} is of type {type_name(series)}, but was {column.dtype} ({column.kind}) at fit."
     )
 
 
@@ -155,7 +158,9 @@ def values_of(codes: np.ndarray, column: Column) -> Any:
     with torch.no_grad():
         values = Warps([column], torch.float64).inverse(t[:, None])[:, 0].numpy()
     if column.kind == "datetime":
-        return np.round(values * 86400 / column.step) * column.step / 86400
+        dtype = dtype_of(column.dtype)
+        local = np.round(to_local(values, dtype) * 86400 / column.step) * column.step / 86400
+        return from_local(local, dtype)
     if column.decimals is not None:
         values = np.round(values, column.decimals)
         if column.kind == "positive" and column.low > 0:  # there was no zero, so none comes of rounding

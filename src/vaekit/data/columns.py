@@ -12,7 +12,19 @@ import numpy as np
 from scipy.optimize import minimize
 
 from vaekit.data.csvtext import CODE, is_numeral
-from vaekit.data.frames import ARROW, codes_of, is_number, is_time, levels_of, missing_in, numbers_of, pandas_type
+from vaekit.data.frames import (
+    ARROW,
+    codes_of,
+    dtype_of,
+    is_number,
+    is_time,
+    levels_of,
+    missing_in,
+    numbers_of,
+    pandas_type,
+    to_local,
+    type_name,
+)
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.schema import Column, TableSchema, Warp
 from vaekit.schema.table import ASIDE, KINDS, LEVELLED
@@ -36,8 +48,8 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
     The rules, in order: no value or one: constant. True and false, or two different values: binary. An ordered
     categorical type: ordinal. Other categories and text: categorical; but text that is mostly different from row to
     row is set aside, as an identifier where no value comes twice, else as free text, and so are whole numbers that
-    run, a fifth of them left out at most, or go beyond 2**53. Times: date-time. Whole numbers from 0 up: count. Other numbers: positive
-    where none is below 0 and they are skewed to the right or hold zeros, else real.
+    run, a fifth of them left out at most, or go beyond 2**53. Times: date-time. Whole numbers from 0 up: count. Other
+    numbers: positive where none is below 0 and they are skewed to the right or hold zeros, else real.
 
     Args:
         frame: n rows.
@@ -132,7 +144,7 @@ def _check_asked(asked: Asked, columns: Sequence[str]) -> None:
 
 def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = None) -> Column:
     """The column of one series; see `infer_schema`."""
-    name, dtype = series.name, str(series.dtype)
+    name, dtype = series.name, type_name(series)
     native = str(series.to_native().dtype) if series.implementation.is_pandas() else ""
     base = Column(name, "constant", dtype, native)
     beyond = isinstance(series.dtype, (nw.Int128, nw.UInt128)) or (native.endswith(ARROW) and not _named(native))
@@ -309,7 +321,7 @@ def _numeric(base: Column, series: nw.Series[Any], kind: Any) -> Column:
         warp=fit_warp(based),
         zeros=zeros,
         decimals=0 if kind == "count" else _decimals(few) if kind != "datetime" else None,
-        step=_step(few) if kind == "datetime" else 0.0,
+        step=_step(to_local(few, dtype_of(base.dtype))) if kind == "datetime" else 0.0,
         low=smallest,
         high=float(values.max()),
     )

@@ -105,7 +105,22 @@ def check_names(names: list[Any]) -> None:
 
 def is_time(series: nw.Series[Any]) -> bool:
     """Whether a column holds dates or times of a day."""
-    return isinstance(series.dtype, (nw.Datetime, nw.Date))
+    return isinstance(_known(series).dtype, (nw.Datetime, nw.Date))
+
+
+def _known(series: nw.Series[Any]) -> nw.Series[Any]:
+    """The column; times of pandas whose zone narwhals cannot read, as it cannot America/New_York, in UTC."""
+    if isinstance(series.dtype, nw.Unknown) and str(getattr(series.to_native(), "dtype", "")).startswith("datetime64["):
+        return nw.from_native(series.to_native().dt.tz_convert("UTC"), series_only=True)
+    return series
+
+
+def type_name(series: nw.Series[Any]) -> str:
+    """The name of a column's type as narwhals has it, or would have it."""
+    known = _known(series).dtype
+    if known != series.dtype:
+        return str(nw.Datetime(known.time_unit, str(series.to_native().dt.tz)))  # type: ignore[attr-defined]
+    return str(known)
 
 
 def is_number(series: nw.Series[Any]) -> bool:
@@ -130,11 +145,31 @@ def is_number(series: nw.Series[Any]) -> bool:
 
 def numbers_of(series: nw.Series[Any]) -> np.ndarray:
     """(n,) float64 with NaN for what is missing: of numbers, true and false, or times, in days since 1970."""
-    dtype = series.dtype
-    if isinstance(dtype, (nw.Datetime, nw.Date)):
+    series = _known(series)
+    if isinstance(series.dtype, (nw.Datetime, nw.Date)):
         stamps = series.dt.timestamp("us").cast(nw.Float64)
         return _floats(stamps) / DAY
     return _floats(series)
+
+
+def to_local(days: np.ndarray, dtype: Any) -> np.ndarray:
+    """Days since 1970 by the clocks of a type's time zone, of days by UTC; the same where it has none."""
+    zone = getattr(dtype, "time_zone", None)
+    if zone is None:
+        return days
+    if offset := re.search(r"([+-])(\d\d):(\d\d)$", zone):  # UTC+02:00
+        sign, hours, minutes = offset.groups()
+        return days + float(f"{sign}1") * (int(hours) + int(minutes) / 60) / 24
+    stamps = np.round(days * DAY).astype(np.int64)
+    times = nw.new_series("t", stamps, nw.Int64, backend="polars").cast(nw.Datetime("us")).dt.replace_time_zone("UTC")
+    there = times.dt.convert_time_zone(zone).dt.replace_time_zone(None).dt.timestamp("us").to_numpy()
+    return days + (there - stamps) / DAY
+
+
+def from_local(days: np.ndarray, dtype: Any) -> np.ndarray:
+    """What `to_local` undoes; of an hour that clocks leave out a time beside it."""
+    guess = days - (to_local(days, dtype) - days)
+    return days - (to_local(guess, dtype) - guess)
 
 
 def _floats(series: nw.Series[Any]) -> np.ndarray:
