@@ -15,7 +15,8 @@ import pytest
 from vaekit.data.coding import code_given, code_table, make_table, point_values, score_table, values_of
 from vaekit.data.columns import infer_schema
 from vaekit.data.filling import fill_table
-from vaekit.data.frames import as_frame, finish, from_local, series_of, to_local
+from vaekit.data.frames import as_frame, finish, series_of
+from vaekit.data.times import from_local, to_local
 from vaekit.errors import DataError, DataTypeError, OptionError
 from vaekit.nn.warp import Warps
 from vaekit.schema import Column
@@ -457,6 +458,14 @@ def test_a_constant_time_can_be_given():
         assert np.isnan(code_given({"when": value}, schema)).all()
     with pytest.raises(DataError, match="has no level '2021-01-01': it held only 2020-01-01 00:00:00 at fit"):
         code_given({"when": "2021-01-01"}, schema)
+
+
+@pytest.mark.parametrize("one", [pd.Categorical([3] * N), np.full(N, True, dtype=object), [7] * N, ["a"] * N])
+def test_another_value_of_a_constant_column_is_told(one):
+    frame, container = as_frame(pd.DataFrame({"x": RNG.normal(size=N), "c": one}))
+    schema, _ = infer_schema(frame, container)
+    with pytest.raises(DataError, match="Column 'c' has no level 99: it held only"):
+        code_given({"c": 99}, schema)
 
 
 @pytest.mark.parametrize(

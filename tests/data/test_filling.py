@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from vaekit import TabularVAE
 from vaekit.data.columns import infer_schema
 from vaekit.data.filling import fill_table
 from vaekit.data.frames import as_frame, finish
@@ -85,3 +86,37 @@ def test_dates_are_the_nearest():
     holes = dates.with_columns(day=pl.when(pl.int_range(N) < 3).then(None).otherwise("day"))
     whole = fill_table(as_frame(holes)[0], schema, {"day": (np.arange(3), np.array([18262.4, 18262.6, 18263.0]))})
     assert [str(day) for day in whole["day"].to_list()[:3]] == ["2020-01-01", "2020-01-02", "2020-01-02"]
+
+
+def test_times_of_another_zone_become_those_of_the_table():
+    fitted = pd.DataFrame({"when": TIMES.tz_localize("UTC")})
+    schema, _ = infer_schema(*as_frame(fitted))
+    for zone in ("America/New_York", "Europe/Berlin"):
+        table = pd.DataFrame({"when": TIMES.tz_localize(zone)[:3]})
+        table.iloc[1] = pd.NaT
+        whole = fill_table(as_frame(table)[0], schema, {"when": (np.array([1]), np.array([18262.5]))}).to_native()
+        assert whole.dtypes.equals(table.dtypes)
+        assert whole["when"][1] == pd.Timestamp("2020-01-01 12:00", tz="UTC") and whole["when"][2] == table["when"][2]
+
+
+@pytest.mark.parametrize("fit", [pl.String, pl.Categorical, pl.Enum(["x", "y", "z"])])
+def test_batches_of_a_lazy_table_have_the_types_that_it_says(fit):
+    """Where no cell of a column has a value, or its type lists fewer levels."""
+    x = np.sin(np.arange(N))
+    fitted = pl.DataFrame({"k": pl.Series(["x", "y", "z"] * (N // 3)).cast(fit), "x": x})
+    model = TabularVAE(2, (4,), epochs=2, random_state=0, verbose=0).fit(fitted)
+    few = ["x"] + [None] * 9
+    for given in (
+        pl.Series(few, dtype=pl.Enum(["x"])),
+        pl.Series(few, dtype=pl.String),
+        pl.Series(few, dtype=pl.Categorical),
+        pl.Series([None] * 10, dtype=pl.Float64),
+        pl.Series([float("nan")] * 10),
+        pl.Series([None] * 10),
+    ):
+        table = pl.DataFrame({"k": given, "x": x[:10]})
+        now, later = model.impute(table), model.impute(table.lazy()).collect()
+        assert now["k"].null_count() == later["k"].null_count() == 0
+        assert now["k"].cast(pl.String).to_list() == later["k"].cast(pl.String).to_list()
+        if given.dtype in (pl.String, pl.Categorical):
+            assert now["k"].dtype == later["k"].dtype == given.dtype

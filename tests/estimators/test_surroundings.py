@@ -1,4 +1,4 @@
-"""What a caller has set in torch changes nothing, and stays as it is."""
+"""A default type of torch, or no gradients, that a caller has set: they change nothing, and stay as they are."""
 
 from contextlib import contextmanager
 

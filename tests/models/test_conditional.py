@@ -14,6 +14,7 @@ from vaekit.likelihoods import LIKELIHOODS
 from vaekit.models import ConditionalVAE
 from vaekit.models.building import Architecture
 from vaekit.models.conditional import ConditionalMeanEncoder, JointEncoder, NormalPrior, build_conditional
+from vaekit.nn import GreyLevels
 from vaekit.objectives import elbo
 from vaekit.randomness import isolated_rng
 from vaekit.schema import ColumnStats
@@ -176,5 +177,5 @@ def test_the_mean_encoder_takes_raw_rows_and_conditions():
     model = built(_BINARY, 3, Architecture("mlp", 2, (8,)))
     grey = torch.as_tensor(_BINARY.data[:4] * 255, dtype=torch.uint8)
     batch = torch.cat([grey.float().flatten(1) / 255, torch.eye(3)[[0, 1, 2, 2]]], 1)
-    encoder = ConditionalMeanEncoder(model, 255.0)
+    encoder = ConditionalMeanEncoder(model, GreyLevels(255))
     torch.testing.assert_close(encoder(grey, torch.eye(3)[[0, 1, 2, 2]]), model.posterior(batch).mean)

@@ -110,17 +110,19 @@ def as_fitted(X: Any, schema: TableSchema) -> Any:
         return X
     frame: Any = nw.from_native(X)
     kinds = frame.collect_schema()
-    empty = frame.select(nw.all().is_null().all())
+    fitted = {column.name: column for column in schema.all_columns}
+    others = [name for name in kinds if name in fitted and kinds[name] != dtype_of(fitted[name].dtype)]
+    if not others:
+        return X
+    empty = frame.select(nw.col(*others).is_null().all())
     empty = (empty.collect() if isinstance(empty, nw.LazyFrame) else empty).row(0)
-    empty = dict(zip(kinds, empty, strict=True))
     casts = []
-    for column in schema.all_columns:
-        if column.name in kinds:
-            dtype = dtype_of(column.dtype)
-            if empty[column.name]:
-                casts.append(nw.lit(None).cast(dtype).alias(column.name))
-            elif kinds[column.name].is_integer() and (dtype.is_float() or _reads_numerals(column)):
-                casts.append(nw.col(column.name).cast(dtype))
+    for name, none in zip(others, empty, strict=True):
+        dtype = dtype_of(fitted[name].dtype)
+        if none:
+            casts.append(nw.lit(None).cast(dtype).alias(name))
+        elif kinds[name].is_integer() and (dtype.is_float() or _reads_numerals(fitted[name])):
+            casts.append(nw.col(name).cast(dtype))
     return frame.with_columns(*casts).to_native() if casts else X
 
 

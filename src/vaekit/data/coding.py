@@ -13,19 +13,16 @@ import numpy as np
 import torch
 
 from vaekit.data.frames import (
-    DAY,
     backend_of,
     codes_of,
     dtype_of,
-    from_local,
     is_number,
     is_time,
     levels_of,
     numbers_of,
     series_of,
-    to_local,
-    type_name,
 )
+from vaekit.data.times import DAY, from_local, to_local, type_name
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.nn.warp import Warps
 from vaekit.schema import Column, TableSchema
@@ -88,7 +85,7 @@ def code_table(frame: nw.DataFrame[Any], schema: TableSchema) -> np.ndarray:
 
 def code_column(series: nw.Series[Any], column: Column) -> np.ndarray:
     """(n,) float64 codes of one column; see `code_table`."""
-    if bool(series.is_null().all()):
+    if bool((series.fill_nan(None) if series.dtype.is_float() else series).is_null().all()):
         return np.full(len(series), np.nan)
     number, time = is_number(series), is_time(series)
     if column.kind in LEVELLED:
@@ -227,8 +224,9 @@ def code_given(given: Mapping[str, Any], schema: TableSchema) -> np.ndarray:
         column = next(column for column in schema.all_columns if column.name == name)
         if column.kind == "constant" and column.levels:
             if _place(_number(value, column) if column.timed else value, column.levels) is None:
-                only = series_of(column, level_values(np.zeros(1, int), column), "polars")[0]
-                only = str(only) if column.timed else repr(only)
+                only = repr(column.levels[0])
+                if column.timed:
+                    only = str(series_of(column, np.array(column.levels), "polars")[0])
                 raise DataError(f"Column {name!r} has no level {value!r}: it held only {only} at fit.")
             continue
         if name not in places:

@@ -22,9 +22,8 @@ from vaekit.data.frames import (
     missing_in,
     numbers_of,
     pandas_type,
-    to_local,
-    type_name,
 )
+from vaekit.data.times import to_local, type_name
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.schema import Column, TableSchema, Warp
 from vaekit.schema.table import ASIDE, KINDS, LEVELLED
@@ -37,7 +36,9 @@ _SKEW = 1.0  # skewness from which positive numbers are taken by their logarithm
 _LARGEST_COUNT = 2**24  # whole numbers that float32 holds
 
 _NUMBER = r"\s*([€$£¥]\s?)?[+-]?(\d{1,3}([ ,.']\d{3})+([.,]\d+)?|\d+([.,]\d+)?)(\s?[%€$£¥])?\s*$"
-_DATE = r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\d{4}[./]\d{1,2}[./]\d"
+_DATE = (
+    r"\s*(\d{1,2}([/-])\d{1,2}\2\d{2}(\d\d)?|\d{1,2}\.\d{1,2}\.\d{4}|\d{4}([./])\d{1,2}\4\d{1,2})(\s*$|[ T]\d{1,2}:)"
+)
 
 Asked = Mapping[str, str | Sequence[Any]]
 
@@ -92,10 +93,14 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
     for column in columns:
         if column.kind in (*ASIDE, "categorical") and (stray := _stray(frame[column.name])) is not None:
             notes.append(f"column {column.name!r} is text, though nine cells of ten are numbers: {stray!r} is not")
-        if column.kind in (*ASIDE, "categorical") and (cell := _formatted(frame[column.name])) is not None:
+        elif column.kind in (*ASIDE, "categorical") and (cell := _formatted(frame[column.name])) is not None:
             notes.append(
                 f"column {column.name!r} is text, though its cells look like numbers or dates, such as {cell!r}: "
                 "written as 1234.5 or 2020-01-31 they are taken as such"
+            )
+        elif column.kind == "identifier" and _beyond(frame[column.name]):
+            notes.append(
+                f"column {column.name!r} holds whole numbers above 2**53: the kind real takes them for numbers"
             )
     pooled = [f"{column.name!r} ({column.pool})" for column in columns if column.pool]
     if pooled:
@@ -120,7 +125,7 @@ def _formatted(series: nw.Series[Any]) -> str | None:
     if not isinstance(series.dtype, nw.String):
         return None
     some = series.drop_nulls().head(1000).to_list()
-    found = [value for value in some if re.match(f"{_NUMBER}|{_DATE}", value) and not is_numeral(value)]
+    found = [value for value in some if (re.match(_NUMBER, value) or re.match(_DATE, value)) and not is_numeral(value)]
     plain = sum(map(is_numeral, some))
     return found[0] if found and 10 * (len(found) + plain) >= 9 * len(some) else None
 
@@ -243,7 +248,9 @@ def _kind(series: nw.Series[Any], n: int) -> str:
 
 def _beyond(series: nw.Series[Any]) -> bool:
     """Whether a column holds whole numbers so large that float64 takes some that differ for one."""
-    return series.dtype.is_integer() and np.nanmax(np.abs(numbers_of(series)), initial=0.0) > 2**53
+    if not isinstance(series.dtype, (nw.Int64, nw.UInt64)) or series.is_null().all():
+        return False
+    return max(-int(series.min()), int(series.max())) > 2**53
 
 
 def looks_running(different: int, n: int, low: float, high: float) -> bool:

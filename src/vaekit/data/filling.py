@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 
 from vaekit.data.coding import level_values, point_values, values_of
-from vaekit.data.frames import missing_in, series_of, widened
+from vaekit.data.frames import cast_like, family, missing_in, series_of, widened
 from vaekit.schema import Column, TableSchema
 from vaekit.schema.table import LEVELLED
 
@@ -60,24 +60,15 @@ def fill_table(
             rows, values = rows[gone], np.array(values, dtype=object)[gone].tolist()
             values = values if isinstance(column.levels[0], str) else np.array(values, dtype=np.float64)
         piece = series_of(column, values, str(backend).lower())
-        if len(rows) == len(series) and _sort(series.dtype) != _sort(piece.dtype):
-            new.append(piece)
+        if len(rows) == len(series) and family(series.dtype) != family(piece.dtype):
+            new.append(piece)  # a column without values may be of any type, as where all cells are NaN
             continue
         if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
             series = widened(series, piece)
-        elif piece.dtype != series.dtype and not isinstance(series.dtype, nw.Object):
-            piece = (piece.round() if series.dtype.is_integer() and piece.dtype.is_float() else piece).cast(
-                series.dtype
-            )
+        else:
+            piece = cast_like(piece, series)
         new.append(_scatter(series, rows, piece))
     return frame.with_columns(*new) if new else frame.clone()
-
-
-def _sort(dtype: Any) -> str:
-    """The sort of values of a type. That of a column without any may be another one, as where all cells are NaN."""
-    sorts = {"text": (nw.String, nw.Categorical, nw.Enum), "times": (nw.Datetime, nw.Date), "truth": (nw.Boolean,)}
-    found = next((sort for sort, types in sorts.items() if isinstance(dtype, types)), None)
-    return found or ("numbers" if dtype.is_numeric() else "none")
 
 
 def _scatter(series: nw.Series[Any], rows: np.ndarray, values: nw.Series[Any]) -> nw.Series[Any]:

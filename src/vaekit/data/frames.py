@@ -11,10 +11,10 @@ import narwhals as nw
 import numpy as np
 import scipy.sparse
 
+from vaekit.data.times import DAY, in_utc
 from vaekit.errors import DataError, DataTypeError, join
 from vaekit.schema import Column
 
-DAY = 86_400_000_000  # microseconds
 NUMBERED = "numbered"  # a pandas DataFrame whose columns are named by whole numbers, as one of an array is
 ARROW = "[pyarrow]"  # how pandas ends the name of a type of Arrow
 
@@ -105,22 +105,7 @@ def check_names(names: list[Any]) -> None:
 
 def is_time(series: nw.Series[Any]) -> bool:
     """Whether a column holds dates or times of a day."""
-    return isinstance(_known(series).dtype, (nw.Datetime, nw.Date))
-
-
-def _known(series: nw.Series[Any]) -> nw.Series[Any]:
-    """The column; times of pandas whose zone narwhals cannot read, as it cannot America/New_York, in UTC."""
-    if isinstance(series.dtype, nw.Unknown) and str(getattr(series.to_native(), "dtype", "")).startswith("datetime64["):
-        return nw.from_native(series.to_native().dt.tz_convert("UTC"), series_only=True)
-    return series
-
-
-def type_name(series: nw.Series[Any]) -> str:
-    """The name of a column's type as narwhals has it, or would have it."""
-    known = _known(series).dtype
-    if known != series.dtype:
-        return str(nw.Datetime(known.time_unit, str(series.to_native().dt.tz)))  # type: ignore[attr-defined]
-    return str(known)
+    return isinstance(in_utc(series).dtype, (nw.Datetime, nw.Date))
 
 
 def is_number(series: nw.Series[Any]) -> bool:
@@ -131,8 +116,7 @@ def is_number(series: nw.Series[Any]) -> bool:
     """
     if not isinstance(series.dtype, nw.Object):
         return series.dtype.is_numeric() or isinstance(series.dtype, nw.Boolean)
-    cells = (value.item() if isinstance(value, np.generic) else value for value in series.drop_nulls().to_list())
-    kinds = {type(value).__name__ for value in cells}
+    kinds = {type(_plain(value)).__name__ for value in series.drop_nulls().to_list()}
     if not (kinds <= {"int", "float"} or kinds in ({"bool"}, {"str"})):
         remedy = "give it one type of numbers, text, categories or times"
         if kinds <= {"date", "datetime"}:
@@ -143,33 +127,19 @@ def is_number(series: nw.Series[Any]) -> bool:
     return kinds != {"str"}
 
 
+def _plain(value: Any) -> Any:
+    """A number, text, or true or false of numpy as Python has it."""
+    plain = isinstance(value, (np.bool_, np.integer, np.floating, np.str_)) and not isinstance(value, np.timedelta64)
+    return value.item() if plain else value
+
+
 def numbers_of(series: nw.Series[Any]) -> np.ndarray:
     """(n,) float64 with NaN for what is missing: of numbers, true and false, or times, in days since 1970."""
-    series = _known(series)
+    series = in_utc(series)
     if isinstance(series.dtype, (nw.Datetime, nw.Date)):
         stamps = series.dt.timestamp("us").cast(nw.Float64)
         return _floats(stamps) / DAY
     return _floats(series)
-
-
-def to_local(days: np.ndarray, dtype: Any) -> np.ndarray:
-    """Days since 1970 by the clocks of a type's time zone, of days by UTC; the same where it has none."""
-    zone = getattr(dtype, "time_zone", None)
-    if zone is None:
-        return days
-    if offset := re.search(r"([+-])(\d\d):(\d\d)$", zone):  # UTC+02:00
-        sign, hours, minutes = offset.groups()
-        return days + float(f"{sign}1") * (int(hours) + int(minutes) / 60) / 24
-    stamps = np.round(days * DAY).astype(np.int64)
-    times = nw.new_series("t", stamps, nw.Int64, backend="polars").cast(nw.Datetime("us")).dt.replace_time_zone("UTC")
-    there = times.dt.convert_time_zone(zone).dt.replace_time_zone(None).dt.timestamp("us").to_numpy()
-    return days + (there - stamps) / DAY
-
-
-def from_local(days: np.ndarray, dtype: Any) -> np.ndarray:
-    """What `to_local` undoes; of an hour that clocks leave out a time beside it."""
-    guess = days - (to_local(days, dtype) - days)
-    return days - (to_local(guess, dtype) - guess)
 
 
 def _floats(series: nw.Series[Any]) -> np.ndarray:
@@ -215,20 +185,46 @@ def codes_of(series: nw.Series[Any], levels: Sequence[Any]) -> np.ndarray:
 
 
 def widened(series: nw.Series[Any], values: nw.Series[Any]) -> nw.Series[Any]:
-    """A categorical column whose type lists the given values too, in their type's order where that lists them all."""
-    native = series.to_native()
-    if not isinstance(series.dtype, nw.Enum) and not hasattr(native, "cat"):
-        return series
+    """A column whose type lists its levels, with the given values among them."""
+    if not (isinstance(series.dtype, nw.Enum) or series.implementation.is_pandas()):
+        return series  # a type that takes any
+    typed = isinstance(values.dtype, (nw.Categorical, nw.Enum))
     listed = list(levels_of(series))
-    new = [level for level in values.unique(maintain_order=True).to_list() if level not in listed]
-    if not new:
+    wider = with_listed(listed, levels_of(values) if typed else (), values.unique(maintain_order=True).to_list())
+    if wider == listed:
         return series
-    wider = list(levels_of(values)) if isinstance(values.dtype, (nw.Categorical, nw.Enum)) else []
-    if not set(listed) <= set(wider):
-        wider = [*listed, *new]
     if series.implementation.is_pandas():
-        return nw.from_native(native.cat.set_categories(wider), series_only=True)
+        return nw.from_native(series.to_native().cat.set_categories(wider), series_only=True)
     return series.cast(nw.Enum(wider))
+
+
+def with_listed(listed: list[Any], other: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """Levels with the values among them: those listed, else another list that has them all, else new ones at the end.
+
+    >>> with_listed(["b"], ["a", "b", "c"], ["c"]), with_listed(["b"], [], ["b", "c"])
+    (['a', 'b', 'c'], ['b', 'c'])
+    """
+    new = [value for value in values if value not in listed]
+    if new and set(listed) <= set(other):
+        return list(other)
+    return [*listed, *new]
+
+
+def family(dtype: Any) -> str:
+    """What a type holds: "text", "times", "truth", "numbers", or "none" of these."""
+    families = {"text": (nw.String, nw.Categorical, nw.Enum), "times": (nw.Datetime, nw.Date), "truth": (nw.Boolean,)}
+    found = next((name for name, types in families.items() if isinstance(dtype, types)), None)
+    return found or ("numbers" if dtype.is_numeric() else "none")
+
+
+def cast_like(values: nw.Series[Any], series: nw.Series[Any]) -> nw.Series[Any]:
+    """Values in the type of a column of the same family."""
+    if values.dtype == series.dtype or isinstance(series.dtype, nw.Object):
+        return values
+    if isinstance(series.dtype, nw.Unknown):  # of pandas, times of a zone
+        return nw.from_native(values.to_native().dt.tz_convert(series.to_native().dt.tz), series_only=True)
+    whole = series.dtype.is_integer() and values.dtype.is_float()
+    return (values.round() if whole else values).cast(series.dtype)
 
 
 def levels_of(series: nw.Series[Any]) -> tuple[Any, ...]:
@@ -245,7 +241,7 @@ def levels_of(series: nw.Series[Any]) -> tuple[Any, ...]:
         values = [value for value in values if value == value]
         return tuple(int(v) if series.dtype.is_integer() else v for v in values)
     text = series.cast(nw.String) if isinstance(series.dtype, nw.Categorical) else series
-    return tuple(sorted(text.drop_nulls().unique().to_list()))
+    return tuple(sorted(map(_plain, text.drop_nulls().unique().to_list())))
 
 
 def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:

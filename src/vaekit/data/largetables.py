@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vaekit.data.csvtext import MISSING, bare_cells, check_lines, codes, header, numbers_but_codes, timed
+from vaekit.data.csvtext import LONG, MISSING, bare_cells, check_lines, codes, header, numbers_but_codes, timed
 from vaekit.data.files import GZIP_MAGIC, check_file, quoted, reading
 from vaekit.data.tables import plain_types
 from vaekit.errors import DataError
@@ -101,7 +101,7 @@ def _text_types(lazy: pl.LazyFrame) -> tuple[dict[str, pl.DataType], bool]:
     import polars as pl
 
     seen: dict[str, set[pl.DataType]] = {c: set() for c, dtype in lazy.collect_schema().items() if dtype == pl.String}
-    short, padded = False, set()
+    short, padded, long = False, set(), set()
     for batch in lazy.collect_batches(chunk_size=BATCH, maintain_order=True):
         short = short or batch[:, -1].null_count() > 0
         for name, kinds in seen.items():
@@ -111,10 +111,13 @@ def _text_types(lazy: pl.LazyFrame) -> tuple[dict[str, pl.DataType], bool]:
             if not column.str.strip_chars().equals(column):
                 padded.add(name)
             found = numbers_but_codes(bare_cells(column))
+            if found is not None and column.str.contains(LONG).any():
+                long.add(name)
             kinds.add((timed(column) if found is None else found).dtype)
     types = {}
     for name, kinds in seen.items():
-        kinds = {pl.Float64()} if kinds == {pl.Float64(), pl.Int64()} else kinds
+        if kinds == {pl.Float64(), pl.Int64()}:  # of batches
+            kinds = {pl.String()} if name in long else {pl.Float64()}
         dtype = next(iter(kinds), None)
         if dtype is not None and len(kinds) == 1 and dtype != pl.String and (name in padded or dtype.is_temporal()):
             types[name] = dtype

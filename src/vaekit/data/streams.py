@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vaekit.data.coding import code_table
 from vaekit.data.columns import Asked, infer_schema, looks_running, with_levels
-from vaekit.data.frames import dtype_of
+from vaekit.data.frames import dtype_of, family, with_listed
 from vaekit.data.largetables import BATCH, read_large
 from vaekit.data.rows import Rows
 from vaekit.errors import DataError
@@ -191,13 +191,22 @@ def code_lazy(lazy: pl.LazyFrame, schema: TableSchema) -> TableRows:
 
 
 def typed(lazy: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:
-    """The table with the type of the fit for columns of a type of nulls, so that values can be filled in."""
-    import polars as pl
-
-    empty = [name for name, dtype in lazy.collect_schema().items() if dtype == pl.Null]
-    types = {column.name: dtype_of(column.dtype) for column in schema.all_columns}
-    casts = [nw.col(name).cast(types[name]) for name in empty if name in types]
-    return nw.from_native(lazy).with_columns(*casts).to_native() if casts else lazy
+    """The table with types that hold what is filled in: that of the fit for columns without values, all its levels."""
+    frame, casts = nw.from_native(lazy), []
+    kinds = frame.collect_schema()
+    for column in schema.all_columns:
+        if column.name not in kinds:
+            continue
+        given, fitted = kinds[column.name], dtype_of(column.dtype)
+        if family(given) != family(fitted):
+            cells = nw.col(column.name).fill_nan(None) if given.is_float() else nw.col(column.name)
+            if frame.select(cells.is_null().all()).collect().item():
+                casts.append(nw.lit(None).cast(fitted).alias(column.name))
+        elif isinstance(given, nw.Enum):
+            other = fitted.categories if isinstance(fitted, nw.Enum) else ()
+            wider = with_listed(list(given.categories), other, [str(level) for level in column.levels])
+            casts.append(nw.col(column.name).cast(nw.Enum(wider)))
+    return frame.with_columns(*casts).to_native() if casts else lazy
 
 
 def lazily(lazy: pl.LazyFrame, change: Callable[[Any], Any], kinds: Any = None) -> pl.LazyFrame:

@@ -194,14 +194,12 @@ def _check_images(faults: Faults, params: dict[str, Any]) -> None:
     _check_masked(faults, None, params["masked_channels"], params["masked_kernel"], "masked_channels", "masked_kernel")
     if params["network"] == "ladder" and params["objective"] in ("dreg", "stl", "tc", "factor", "wake_sleep"):
         faults.add(f"objective={params['objective']!r} needs one layer of latent units, not network='ladder'.")
-    vamp, dreams = (
-        params["prior"] == "vamp" or isinstance(params["prior"], VampPrior),
-        params["objective"] == "wake_sleep",
-    )
+    vamp = params["prior"] == "vamp" or isinstance(params["prior"], VampPrior)
+    dreams = params["objective"] == "wake_sleep"
     if dreams and vamp:
         faults.add("objective='wake_sleep' trains p and q apart, but prior='vamp' is made of q: choose another prior.")
     modules = params["encoder"].modules() if isinstance(params["encoder"], nn.Module) else ()
-    if (vamp or dreams) and any(isinstance(module, nn.modules.batchnorm._NormBase) for module in modules):
+    if (vamp or dreams) and any(getattr(module, "running_mean", None) is not None for module in modules):
         option = "prior='vamp'" if vamp else "objective='wake_sleep'"
         faults.add(
             f"{option} runs the encoder on rows that are no data, which "

@@ -237,7 +237,7 @@ class TabularVAE(BoundEstimator):
     def inverse_transform(self, Z: Any) -> Any:
         """A table from codes (n, L): of each cell the mean of p(x|z), or its mode where it is binary or categorical."""
         parts = self._cut(self._means(Z))
-        values = [point_values(*each) for each in zip(parts, self.schema_.modelled, strict=True)]
+        values = [point_values(part, column) for part, column in zip(parts, self.schema_.modelled, strict=True)]
         return finish(make_table(self.schema_, len(parts[0]), values), self.schema_.container)
 
     def _cut(self, points: np.ndarray) -> list[np.ndarray]:
@@ -356,7 +356,7 @@ class TabularVAE(BoundEstimator):
                     z = self._fitted_codes(count) if prior == "fitted" else self.model_.prior().sample((count,))
                     parts.append(self.model_.decode(z.to(device)).sample().cpu())
                 codes = torch.cat(parts)
-        values = [values_of(*each) for each in zip(codes.numpy().T, self.schema_.modelled, strict=True)]
+        values = [values_of(part, column) for part, column in zip(codes.numpy().T, self.schema_.modelled, strict=True)]
         return finish(make_table(self.schema_, n, values, given), self.schema_.container)
 
     def cell_scores(self, X: Any, num_samples: int = 100) -> Any:

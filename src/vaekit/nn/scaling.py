@@ -44,20 +44,20 @@ class OneHot(nn.Module):
 
 
 class GreyLevels(nn.Module):
-    """Grey levels to the means of their binary values: x / most of draws; 1 above half of `most`, else 0, of a cut.
+    """Grey levels to the means of their binary values: x / maximum of draws; 1 above half of it, else 0, of a cut.
 
     Args:
-        most: the level that is a certain one.
+        maximum: the level that is a certain one.
         cut: whether values are made binary by a threshold.
     """
 
-    most: Tensor
+    maximum: Tensor
 
-    def __init__(self, most: float, *, cut: bool = False) -> None:
+    def __init__(self, maximum: float, *, cut: bool = False) -> None:
         super().__init__()
-        self.register_buffer("most", torch.tensor(float(most)))
+        self.register_buffer("maximum", torch.tensor(float(maximum)))
         self.cut = cut
 
     def forward(self, x: Tensor) -> Tensor:
         """Levels of any shape to numbers from 0 to 1."""
-        return (x > 0.5 * self.most).float() if self.cut else x / self.most
+        return (x > 0.5 * self.maximum).float() if self.cut else x / self.maximum

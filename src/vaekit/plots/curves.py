@@ -82,11 +82,8 @@ def _lines(estimator: Any) -> dict[str, np.ndarray]:
 
 
 def _best(estimator: Any) -> int:
-    """Number of the epoch whose weights were kept, as the picture counts them; 0 where there is none."""
-    if not estimator.best_epoch_:
-        return 0
-    history = estimator.history_
-    return len(history) - history[-1]["epoch"] + estimator.best_epoch_  # a warm start counts epochs from 1 again
+    """Number of the epoch whose weights were kept; 0 where there is none."""
+    return estimator.best_epoch_ or 0
 
 
 def _draw(ax: Axes, name: str, values: np.ndarray) -> None:
