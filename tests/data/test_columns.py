@@ -2,6 +2,7 @@
 
 import datetime
 
+import dateutil.tz
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -526,4 +527,11 @@ def test_objects_that_are_times_of_numpy_are_refused(cell):
     frame = pd.DataFrame({"y": np.arange(60) / 7})
     frame["n"] = pd.Series(array, dtype=object)
     with pytest.raises(DataTypeError, match="holds Python objects of type"):
+        infer_schema(*as_frame(frame))
+
+
+@pytest.mark.parametrize("zone", [dateutil.tz.tzlocal(), datetime.timezone(datetime.timedelta(hours=2), "CEST")])
+def test_zones_without_a_name_are_refused(zone):
+    frame = pd.DataFrame({"t": pd.date_range("2020-01-01", periods=60).tz_localize(zone), "y": np.arange(60) / 7})
+    with pytest.raises(DataTypeError, match=r"Column 't' is of type .*, which has no place in a table"):
         infer_schema(*as_frame(frame))

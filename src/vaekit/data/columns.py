@@ -23,7 +23,7 @@ from vaekit.data.frames import (
     numbers_of,
     pandas_type,
 )
-from vaekit.data.times import to_local, type_name
+from vaekit.data.times import is_named, to_local, type_name
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.schema import Column, TableSchema, Warp
 from vaekit.schema.table import ASIDE, KINDS, LEVELLED
@@ -153,6 +153,7 @@ def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = Non
     native = str(series.to_native().dtype) if series.implementation.is_pandas() else ""
     base = Column(name, "constant", dtype, native)
     beyond = isinstance(series.dtype, (nw.Int128, nw.UInt128)) or (native.endswith(ARROW) and not _named(native))
+    beyond = beyond or not is_named(series)
     if beyond or not (is_number(series) or is_time(series) or isinstance(series.dtype, (*_TEXT, nw.Object))):
         if bool(series.is_null().all()):
             return base

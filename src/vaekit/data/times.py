@@ -10,6 +10,7 @@ import narwhals as nw
 import numpy as np
 
 DAY = 86_400_000_000  # microseconds
+_OFFSET = r"^(?:UTC)?([+-])(\d\d):(\d\d)$"
 _FAR = 9e7  # days from 1970 that polars has clocks for
 
 
@@ -31,6 +32,12 @@ def _is_zone(name: str) -> bool:
     return True
 
 
+def is_named(series: nw.Series[Any]) -> bool:
+    """Whether times have no zone, or one that its name alone gives, as "CEST" of a fixed offset does not."""
+    zone = getattr(series.dtype, "time_zone", None)
+    return zone is None or _is_zone(zone) or re.search(_OFFSET, zone) is not None or zone.startswith("pytz")
+
+
 def type_name(series: nw.Series[Any]) -> str:
     """The name of a column's type as narwhals has it, or would have it."""
     known = in_utc(series).dtype
@@ -44,7 +51,7 @@ def to_local(days: np.ndarray, dtype: Any) -> np.ndarray:
     zone = getattr(dtype, "time_zone", None)
     if zone is None:
         return days
-    if offset := re.fullmatch(r"(?:UTC)?([+-])(\d\d):(\d\d)", zone):
+    if offset := re.search(_OFFSET, zone):
         sign, hours, minutes = offset.groups()
         return days + float(f"{sign}1") * (int(hours) + int(minutes) / 60) / 24
     if not _is_zone(zone):
