@@ -535,3 +535,11 @@ def test_zones_without_a_name_are_refused(zone):
     frame = pd.DataFrame({"t": pd.date_range("2020-01-01", periods=60).tz_localize(zone), "y": np.arange(60) / 7})
     with pytest.raises(DataTypeError, match=r"Column 't' is of type .*, which has no place in a table"):
         infer_schema(*as_frame(frame))
+
+
+def test_a_table_of_such_cells_alone_is_refused_with_the_hint():
+    frame = pl.DataFrame({"x": [f"{1 + i},{100 + i}.50" for i in range(60)]})
+    with pytest.raises(
+        DataError, match=r"no column that can be used .*'x' is text, though its cells look like numbers"
+    ):
+        infer_schema(*as_frame(frame))

@@ -86,10 +86,6 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
         notes.append(f"columns without any value: {join(empty, 20)}")
     if constant:
         notes.append(f"columns with a single value: {join(constant, 20)}")
-    if not schema.modelled:
-        if len(empty) == len(columns):
-            raise DataError("Every cell of the table is missing.")
-        raise DataError(f"The table has no column that can be used ({'; '.join(notes)}).")
     for column in columns:
         if column.kind in (*ASIDE, "categorical") and (stray := _stray(frame[column.name])) is not None:
             notes.append(f"column {column.name!r} is text, though nine cells of ten are numbers: {stray!r} is not")
@@ -102,6 +98,10 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
             notes.append(
                 f"column {column.name!r} holds whole numbers above 2**53: the kind real takes them for numbers"
             )
+    if not schema.modelled:
+        if len(empty) == len(columns):
+            raise DataError("Every cell of the table is missing.")
+        raise DataError(f"The table has no column that can be used ({'; '.join(notes)}).")
     pooled = [f"{column.name!r} ({column.pool})" for column in columns if column.pool]
     if pooled:
         notes.append(f"rare levels that share one code: {', '.join(pooled)}")
