@@ -158,7 +158,7 @@ def _check_probabilistic(faults: Faults, params: dict[str, Any]) -> None:
             f"free_bits={params['free_bits']!r} needs objective='elbo' and a KL in closed form: prior='normal', or an "
             "own one with kl_units, and not kl='monte_carlo'."
         )
-    if params["objective"] == "dreg" and params.get("compile") is True:
+    if params["objective"] == "dreg" and params.get("compile"):
         faults.add("objective='dreg' hooks a gradient, which torch.compile loses: choose compile=False, or 'iwae'.")
     if params["kl"] == "analytic" and not closed:
         faults.add("kl='analytic' needs prior='normal', or an own one with kl_units: others have no KL in closed form.")
