@@ -384,6 +384,8 @@ OTHER_VALUES = [
     (DataTypeError, "town", [1.5] * N, "Column 'town' is of type Float64, but was String (categorical) at fit."),
     (DataTypeError, "flag", ["yes"] * N, "Column 'flag' is of type String, but was Boolean (binary) at fit."),
     (DataTypeError, "when", [1.5] * N, "Column 'when' is of type Float64, but was Datetime(time_unit='us', time_zone=None) (datetime) at fit."),
+    (DataTypeError, "when", [datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)] * N, "Column 'when' is of type Datetime(time_unit='us', time_zone='UTC'), but was Datetime(time_unit='us', time_zone=None) (datetime) at fit."),
+    (DataTypeError, "zoned", [datetime.datetime(2020, 1, 1)] * N, "Column 'zoned' is of type Datetime(time_unit='us', time_zone=None), but was Datetime(time_unit='us', time_zone='Europe/Berlin') (datetime) at fit."),
     (DataTypeError, "count", [datetime.date(2020, 1, 1)] * N, "Column 'count' is of type Date, but was Int64 (count) at fit."),
     (DataTypeError, "town", [datetime.date(2020, 1, 1)] * N, "Column 'town' is of type Date, but was String (categorical) at fit."),
     (DataError, "real", [math.inf] * N, "Column 'real' holds infinity: replace it, or make it missing."),

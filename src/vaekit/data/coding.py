@@ -22,7 +22,7 @@ from vaekit.data.frames import (
     numbers_of,
     series_of,
 )
-from vaekit.data.times import DAY, from_local, to_local, type_name
+from vaekit.data.times import DAY, from_local, in_utc, to_local, type_name
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.nn.warp import Warps
 from vaekit.schema import Column, TableSchema
@@ -102,9 +102,15 @@ def code_column(series: nw.Series[Any], column: Column) -> np.ndarray:
             )
             codes[codes == -1] = np.nan
         return codes
-    if time != (column.kind == "datetime") or not (time or number):
+    if time != (column.kind == "datetime") or not (time or number) or (time and _other_clocks(series, column)):
         _refuse(series, column)
     return code_numbers(numbers_of(series), column)
+
+
+def _other_clocks(series: nw.Series[Any], column: Column) -> bool:
+    """Whether times have a zone and those of the fit had none, or the reverse."""
+    zones = [getattr(dtype, "time_zone", None) for dtype in (in_utc(series).dtype, dtype_of(column.dtype))]
+    return (zones[0] is None) != (zones[1] is None)
 
 
 def _has_numbers(series: nw.Series[Any]) -> bool:

@@ -89,7 +89,7 @@ def anomaly_scores(model: VAE, independent: IndependentFeatures, reference: Tens
 def _oddities(reference: Tensor, centre: Tensor, likelihoods: Tensor) -> Tensor:
     """(B, 2) how odd rows are together, and alone; NaN where no cell is observed. `centre`: (2, D) means."""
     cells = _odd_cells(reference, likelihoods) - centre
-    return cells.nansum(-1) / (~cells.isnan()).sum(-1).sqrt()
+    return cells.nansum(-1) / (~cells.isnan()).sum(-1).float().sqrt()
 
 
 def _odd_cells(reference: Tensor, likelihoods: Tensor) -> Tensor:
