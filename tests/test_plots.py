@@ -220,6 +220,7 @@ def test_classes_take_their_names() -> None:
     names, classes = classes_of(np.array([1, 0, 2]), ("no", "yes", "maybe"))
     assert names == ["no", "yes", "maybe"] and list(classes) == [1, 0, 2]
     assert classes_of(np.array([5.0, 7.0, 9.0]), ("no", "yes"))[0] == ["5", "7", "9"]
+    assert classes_of(np.array([1_000_001, 1_000_002]), None)[0] == ["1000001", "1000002"]
     assert classes_of(pd.Series(["b", "a", "b"]), None)[0] == ["a", "b"]
     for nothing in (np.arange(21), None, []):
         assert classes_of(nothing, None)[0] == []
@@ -385,7 +386,7 @@ def test_every_kind_of_graph(case: str, tmp_path: Path) -> None:
 def test_nodes_that_all_have_one_code(latent_dim: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     estimator = GAE(latent_dim=latent_dim, **QUICK).fit(SPLIT.train)
     monkeypatch.setattr(estimator, "transform", lambda graph: np.ones((34, latent_dim), np.float32))
-    monkeypatch.setattr(estimator, "score_edges", lambda pairs, graph: np.ones(len(pairs), np.float32))
+    monkeypatch.setattr(estimator, "_log_odds", lambda pairs, graph: np.ones(len(pairs), np.float32))
     drawn = draw_graph(estimator, SPLIT, tmp_path)
     check_files(tmp_path, drawn)
     assert "t-SNE" not in dict(drawn)["latent.png"] and "AUC 0.500" in dict(drawn)["scores.png"]

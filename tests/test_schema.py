@@ -1,6 +1,7 @@
 """What is known of rows survives JSON; a graph is the same however it is given, and says what does not fit."""
 
 import json
+import warnings
 
 import networkx
 import numpy as np
@@ -324,6 +325,77 @@ def test_nodes_and_pairs_by_name_and_number():
     with pytest.raises(DataError) as caught:
         Graph(path_of(2)).index("a")
     assert str(caught.value) == "The nodes of this graph have no names: give numbers from 0 to 1."
+
+
+def numbered():
+    """A path whose nodes have numbers for names, in another order."""
+    return Graph(networkx.path_graph([3, 1, 2, 4]))
+
+
+def test_numbers_that_are_names_of_other_nodes_warn():
+    graph = numbered()
+    assert graph.names == ("3", "1", "2", "4")
+    said = "The nodes have numbers for names, and whole numbers are places in their order: 2 is the node named '2'"
+    with pytest.warns(UserWarning) as found:
+        assert graph.index([0, 3]).tolist() == [0, 3]
+    assert str(found[0].message) == said.replace(
+        "2 is the node named '2'", "3 is the node named '4'; give names as text, '3'."
+    )
+    with pytest.warns(UserWarning, match="numbers for names"):
+        assert graph.pairs([[2, 3]]).tolist() == [[2, 3]]
+    with pytest.raises(DataError) as error:
+        graph.index(4)
+    assert str(error.value) == "There is no node 4: the nodes are 0 to 3; give names as text, '4'."
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert graph.index([1, 2, 0][1:]).tolist() == [2, 0]  # as 2 is in its place, and no node is named 0
+        assert graph.pairs([["3", "4"]]).tolist() == [[0, 3]]
+        assert Graph(graph, names="abcd").index([3, 1]).tolist() == [3, 1]
+
+
+def test_nodes_are_known_by_name_where_both_graphs_have_names_or_numbers_for_names():
+    graph, bare, text = numbered(), Graph.from_edges([[0, 1]], n_nodes=4), Graph(numbered(), names="abcd")
+    assert graph.known_by_name(bare) and bare.known_by_name(graph) and graph.known_by_name(text)
+    assert not bare.known_by_name(text) and not text.known_by_name(bare) and not bare.known_by_name(bare)
+    assert bare.places == {"0": 0, "1": 1, "2": 2, "3": 3} and text.places == {"a": 0, "b": 1, "c": 2, "d": 3}
+
+
+def test_pandas_tables_are_taken_by_the_names_of_the_nodes():
+    table = pd.DataFrame({"a": [0, 0, 0], "c": [2, 0, 0], "b": [0, 3, 0]}, index=["a", "b", "c"], dtype=float)
+    table.loc["c", "b"], table.loc["b", "b"] = 3, 0  # edges a-c of 2 and b-c of 3
+    graph = Graph(table)
+    assert graph.names == ("a", "b", "c") and graph.edges.tolist() == [[0, 2], [1, 2]]
+    assert graph.adjacency[[0, 2]].max() == 3 and graph.adjacency[0, 2] == 2
+    known = pd.DataFrame({"x": [1.0, 2, 3]}, index=list("cab"))
+    graph = Graph(table, known, known["x"])
+    assert graph.features.ravel().tolist() == graph.labels.tolist() == [2, 3, 1]
+    assert Graph(table, known.reset_index(drop=True)).features.ravel().tolist() == [1, 2, 3]
+    assert Graph(table.to_numpy(), known).names is None  # rows without names are in order
+    assert Graph(pd.DataFrame(table.to_numpy())).names is None
+    assert Graph(pd.DataFrame(table.to_numpy(), columns=list("xyz"))).names == ("x", "y", "z")
+
+
+@pytest.mark.parametrize("index", [list("abd"), list("aab")])
+def test_pandas_tables_of_other_nodes(index):
+    table = pd.DataFrame(np.eye(3, k=1), index=list("abc"), columns=list("abc"))
+    with pytest.raises(
+        DataError, match=r"^The index of a pandas table must hold the name of each node once, unlike here '.';"
+    ):
+        Graph(table, pd.DataFrame({"x": [1.0, 2, 3]}, index=index))
+    with pytest.raises(DataError, match=r"^The index and the columns of the adjacency name different nodes\.$"):
+        Graph(table.set_axis(index, axis=1))
+
+
+def test_small_integers_do_not_overflow():
+    many = scipy.sparse.coo_array((np.ones(256, np.int8), (np.zeros(256, int), np.ones(256, int))), shape=(2, 2))
+    assert Graph(many).adjacency[0, 1] == 256
+
+
+def test_labels_are_a_copy_in_native_bytes():
+    labels = np.array([1, 2, 3], dtype=">i4")
+    graph = Graph(np.eye(3, k=1), labels=labels)
+    labels[0] = 9
+    assert graph.labels.tolist() == [1, 2, 3] and graph.labels.dtype.isnative
 
 
 def test_some_of_the_edges():

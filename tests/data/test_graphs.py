@@ -69,6 +69,7 @@ HEADER = "Line 1 is a header."
         ("source,target\na,b\n", ("a", "b"), [[0, 1]], f"{NAMED} {HEADER}"),
         ("From To\n0 1\n1 2\n", None, [[0, 1], [1, 2]], f"{NUMBERED} {HEADER}"),
         ("person,friend\n0,1\n1,2\n", None, [[0, 1], [1, 2]], f"{NUMBERED} {HEADER}"),
+        ('0 1 {}\n1 2 {"a": 3}\n', None, [[0, 1], [1, 2]], NUMBERED),
         ("# x\nperson,friend\n0,1\n1,2\n", None, [[0, 1], [1, 2]], f"{NUMBERED} Line 2 is a header."),
         ("person,friend\na,b\n", ("person", "friend", "a", "b"), [[0, 1], [2, 3]], NAMED),
         (
@@ -98,6 +99,8 @@ def test_edge_lists(
         ("source,target,probability\n0,1,2\n1,2,0.5\n", [2, 0.5]),
         ("weight,source,target\n2,0,1\n.5,1,2\n", [2, 0.5]),
         ("id,source,target\n2,0,1\n.5,1,2\n", [1, 1]),
+        ("0 1 {'weight': 2}\n1 2 {'since': 3, 'weight': 0.5, 'x': 'y'}\n", [2, 0.5]),
+        ("a,b,{'weight': 2}\nb,c,{'weight': 0.5}\n", [2, 0.5]),
         ("0 1 1\n1 2 1\n", [1, 1]),
     ],
 )
@@ -111,8 +114,8 @@ def test_what_the_rules_change_stands_in_the_note(tmp_path: Path) -> None:
     data = read(edges_in(tmp_path, "a b 1\nb a 3\na a 1\na b 2\n"))
     assert by_name(data.X) == {frozenset("ab"): 3}
     assert data.note.endswith(
-        f"2 nodes and 1 edge from {str(tmp_path / 'x.txt')!r}. Its nodes are known by name. 1 self-loop dropped. "
-        "2 edges were listed more than once and count once."
+        f"2 nodes and 1 edge from {str(tmp_path / 'x.txt')!r}. Its nodes are known by name. "
+        "The third cell of a line is its weight, from 1 to 3. 1 self-loop dropped. 2 edges were listed more than once and count once."
     )
 
 
@@ -140,6 +143,8 @@ def test_what_the_rules_change_stands_in_the_note(tmp_path: Path) -> None:
         ('0,1\n2," "\n', "PATH line 2 has an empty cell where a node belongs."),
         ("0 1 1\n1 2 x\n", "PATH line 2 has the weight 'x', which is not a number."),
         ("0,1,1\n1,2,\n", "PATH line 2 has the weight '', which is not a number."),
+        ("0,1,NA\n1,2,1\n", "PATH line 1 has the weight 'NA', which is not a number."),
+        ("0 1 {'weight': 2}\n1 2 {}\n", "PATH line 2 has 2 cells, line 1 has 3."),
         ("0,1,\n1,2,1\n", "PATH line 1 has the weight '', which is not a number."),
         ("0 1 1\n1 2 1_0\n", "PATH line 2 has the weight '1_0', which is not a number."),
         ("0 1 1\n1 2 -0.5\n", "PATH line 2 has the weight -0.5: weights must be finite and at least 0."),
@@ -410,3 +415,14 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(WriteError):
         write_graph(GRAPHS["named"], tmp_path / "none" / "x.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a b 2\nb c 5\n", "The third cell of a line is its weight, from 2 to 5."),
+        ("source,target,year\na,b,1999\nb,c,2005\n", "Column 'year' holds weights, from 1999 to 2005."),
+    ],
+)
+def test_the_note_says_what_the_weights_are(tmp_path: Path, text: str, said: str) -> None:
+    assert read(edges_in(tmp_path, text), "graph").note.endswith(said)

@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import pickle
 import time
+import warnings
 from types import SimpleNamespace
 
 import networkx
@@ -440,6 +441,41 @@ def test_without_features_other_nodes_are_refused_but_other_edges_are_not(cls):
     assert said(DataError, lambda: ignoring.transform(random_graph(n=31))).startswith(knows)
 
 
+NUMBERS = networkx.relabel_nodes(networkx.karate_club_graph(), {i: (i * 5) % 34 for i in range(34)})
+
+
+@BOTH
+def test_nodes_that_are_numbers_in_another_order_are_refused(cls):
+    estimator = cls(**SMALL).fit(networkx.karate_club_graph())
+    shuffled = Graph(NUMBERS)
+    assert sorted(shuffled.names, key=int) == [str(i) for i in range(34)] != list(shuffled.names)
+    for use in (estimator.transform, lambda graph: estimator.score_edges([[0, 1]], graph)):
+        assert "in another order" in said(DataError, lambda use=use: use(shuffled))
+    back = cls(**SMALL).fit(shuffled)
+    assert "in another order" in said(DataError, lambda: back.transform(estimator.graph_))
+
+
+@BOTH
+def test_pairs_to_leave_out_of_numbered_nodes(cls):
+    estimator = cls(**SMALL).fit(networkx.karate_club_graph())
+    top = estimator.predict_links(3)
+    other = networkx.Graph()
+    other.add_nodes_from(NUMBERS)
+    other.add_edges_from(top.tolist())
+    assert not {*map(tuple, estimator.predict_links(9, exclude=other).tolist())} & {*map(tuple, top.tolist())}
+    named = cls(**SMALL).fit(NUMBERS)
+    pairs = named.predict_links(3)
+    by_name = networkx.Graph(np.array(named.graph_.names)[pairs].astype(int).tolist())
+    assert not {*map(tuple, named.predict_links(9, exclude=by_name).tolist())} & {*map(tuple, pairs.tolist())}
+
+
+def test_scores_of_a_split_do_not_warn():
+    split = split_edges(Graph(NUMBERS), random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert VGAE(**SMALL).fit(split.train).evaluate(split)["auc"] is not None
+
+
 # -- links -------------------------------------------------------------------------------------------------------------
 
 
@@ -648,7 +684,11 @@ ABCD = Graph(PATH, np.eye(4, 3), names="abcd")
     ("graph", "more", "message"),
     [
         (np.zeros((2, 3)), {}, "The adjacency has the shape (2, 3), but it must be square, (N, N)."),
-        (scipy.sparse.csr_array((3, 2)), {}, "The adjacency has the shape (3, 2), but it must be square, (N, N)."),
+        (
+            scipy.sparse.csr_array((3, 2)),
+            {},
+            "The adjacency has the shape (3, 2), but it must be square, (N, N); Graph.from_edges takes a list of edges.",
+        ),
         (np.zeros((0, 0)), {}, "The graph has no nodes."),
         (networkx.Graph(), {}, "The graph has no nodes."),
         (np.zeros((4, 4)), {}, "The graph has 4 nodes but no edges: there is nothing to learn from."),
@@ -892,6 +932,26 @@ def test_a_model_that_saw_a_test_edge_is_not_scored_on_it(cls):
     assert said(DataError, lambda: estimator.evaluate(split)) == (
         f"1 of the {len(split.test_edges)} edges to be scored are in the graph that the model was fitted on: fit "
         "split.train."
+    )
+
+
+@pytest.mark.parametrize("names", [None, [f"n{i}" for i in range(40)]])
+def test_a_test_edge_is_seen_where_the_graph_grew(names):
+    graph = random_graph(n=40, names=names)
+    more = Graph.from_edges(graph.edges[::-1] + 1, n_nodes=41, features=np.vstack([graph.features[:1], graph.features]))
+    if names is None:
+        more = Graph.from_edges(graph.edges, n_nodes=41, features=np.vstack([graph.features, graph.features[:1]]))
+    else:
+        more = Graph(more, names=["new", *names])
+    vgae = VGAE(**SMALL).fit(graph)
+    split = split_edges(more, random_state=0)
+    assert "are in the graph that the model was fitted on" in said(DataError, lambda: vgae.evaluate(split))
+
+
+def test_a_split_is_no_y():
+    split = split_edges(random_graph(n=40), random_state=0)
+    assert said(OptionError, lambda: VGAE(**SMALL).fit(split.train, split)) == (
+        "A split goes by its name: fit(split.train, validation=split)."
     )
 
 

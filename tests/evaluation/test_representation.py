@@ -56,8 +56,7 @@ ONE_OF_THREE = scipy.stats.entropy([1, 2])  # of two clusters that hold one clas
         (np.zeros((6, 2)), [0, 0, 1, 1, 2, 2], 0),  # one point
         ([[0], [0], [1], [1], [1], [1]], [0, 0, 1, 1, 2, 2], 2 * ONE_OF_THREE / (ONE_OF_THREE + np.log(3))),
         ([[0], [1e-12], [1], [1 + 1e-12], [5], [5]], [0, 0, 1, 1, 2, 2], 1),  # three points but for rounding
-        ([[0], [0], [1], [1 + 1e-12]], [0, 0, 1, 2], 0.8),  # as many different rows as classes, but one by rounding
-        ([[0], [1], [2]], [0, 1, 2], 1),  # a class a node
+        ([[0]] * 4 + [[1], [1 + 1e-12]] * 2, [0] * 4 + [1, 1, 2, 2], 0.8),  # three different rows, two but for rounding
     ],
 )
 def test_fewer_points_than_classes(codes, labels, nmi):
@@ -80,6 +79,12 @@ def test_nodes_without_a_label_do_not_count(none):
     assert classification_scores(codes, labels) == classification_scores(IRIS, SPECIES)
     with_split = classification_scores(codes, labels, train=np.arange(0, 170, 2), test=np.arange(1, 170, 2))
     assert with_split["n"] == 75
+
+
+def test_classes_of_a_node_or_so_have_no_scores():
+    codes = np.random.default_rng(0).normal(size=(40, 3))
+    assert cluster_scores(codes, np.arange(40)) == cluster_scores(codes, [*range(21), *range(19)]) == {}
+    assert cluster_scores(codes, np.arange(40) % 20)["ari"] < 0.2
 
 
 def test_fewer_than_two_classes_have_no_scores():

@@ -36,7 +36,8 @@ def write_links(run: Path, output: Path, *, k: int, node: str | None, device: st
     pairs = estimator.predict_links(k, node=place, graph=graph)
     names = np.arange(graph.n_nodes) if graph.names is None else np.array(graph.names)
     ends = {"source": names[pairs[:, 0]], "target": names[pairs[:, 1]]}
-    write_rows(pl.DataFrame(ends | {"probability": estimator.predict_edges(pairs, graph)}), output)
+    chances = estimator.predict_edges(np.stack(list(ends.values()), 1), graph)
+    write_rows(pl.DataFrame(ends | {"probability": chances}), output)
 
 
 def _known_graph(run: Path, estimator: GraphEstimator) -> Graph:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ENDS = (("source", "target"), ("src", "dst"), ("from", "to"))  # names of two columns that make a line a header
 _MOST = float(np.finfo(np.float32).max)  # what is larger is infinite in a Graph
+_MISSING = ("", "na", "n/a", "null", "none")  # cells that name no column
 _WHOLE = r"^(0|[1-9][0-9]{0,17})$"
 _NO_EDGE = re.compile(r"^[ \t]*(?:[#%].*)?(?:\n|\Z)", re.MULTILINE)
 
@@ -34,6 +35,7 @@ class Layout:
         width: number of cells of a line.
         columns: where the two nodes stand, and the weight if there is one.
         header: whether that line names the columns.
+        named: what it names the weight.
     """
 
     def __init__(self, text: str, path: Path) -> None:
@@ -53,12 +55,13 @@ class Layout:
             self.columns = nodes + ([names.index("weight")] if "weight" in names else third)
         elif self.width in (2, 3):
             self.columns = list(range(self.width))
-            self.header = self.width == 3 and bool(cells[2]) and _number(cells[2]) is None
+            self.header = self.width == 3 and cells[2].lower() not in _MISSING and _number(cells[2]) is None
         else:
             raise DataError(
                 f"{quoted(path)} line {self.line} has {self.width} cell{'' if self.width == 1 else 's'}, but an edge "
                 "has two nodes, and a weight if any, with commas, tabs or blanks between them."
             )
+        self.named = cells[self.columns[2]] if self.header and len(self.columns) == 3 else None
 
     def split(self, line: str, number: int) -> list[str]:
         """The cells of a line, without blanks around them."""
@@ -98,6 +101,9 @@ def parse_edges(text: str, path: Path) -> tuple[Graph, list[str]]:
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "{" in text:  # networkx ends its lines with what it knows of the edge
+        text = re.sub(r"([ ,\t])\{[^{}\n]*'weight': ([^,{}\n]+)[^{}\n]*\}$", r"\1\2", text, flags=re.MULTILINE)
+        text = re.sub(r"[ ,\t]\{[^{}\n]*\}$", "", text, flags=re.MULTILINE)
     layout = Layout(text, path)
     frame = _cells(text, layout)
     said: list[str] = []
@@ -110,6 +116,13 @@ def parse_edges(text: str, path: Path) -> tuple[Graph, list[str]]:
     if frame.height == 0:
         raise DataError(f"{quoted(path)} has a header but no edges.")
     weights = _weights(frame, layout, text)
+    if weights is not None and (weights != 1).any():
+        weight = (
+            "The third cell of a line is its weight"
+            if layout.named is None
+            else f"Column {layout.named!r} holds weights"
+        )
+        said.append(f"{weight}, from {weights.min():g} to {weights.max():g}.")
     edges, names, n_nodes, how = _numbered(frame) if all(w.all() for w in whole) else _named(frame)
     return Graph.from_edges(edges, weights, n_nodes=n_nodes, names=names), [how, *said]
 

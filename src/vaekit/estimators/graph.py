@@ -88,10 +88,13 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
             self.
 
         Raises:
-            OptionError: a parameter has a value that cannot be used; all such faults are named together.
+            OptionError: a parameter has a value that cannot be used; all such faults are named together; or a split is
+                given as y.
             DataError: the graph cannot be used as it is, has no edges, or holds validation edges.
             TrainingError: the objective turned NaN; the last good weights are kept and the estimator can be used.
         """
+        if isinstance(y, EdgeSplit):
+            raise OptionError("A split goes by its name: fit(split.train, validation=split).")
         return self._fit(graph, features, validation)
 
     def _fit(
@@ -186,7 +189,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
             return self.graph_
         graph = Graph(graph)
         if not self.n_features_in_:
-            same = graph.names == self.graph_.names if graph.names and self.graph_.names else True
+            same = not graph.known_by_name(self.graph_) or list(graph.places) == list(self.graph_.places)
             if graph.n_nodes != self.graph_.n_nodes or not same:
                 raise DataError(
                     f"This {type(self).__name__} was fitted without features, so it knows only the "
@@ -223,17 +226,24 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
         """`fit`, then the codes of the graph's nodes."""
         return self.fit(graph, y, **fit_params).transform()
 
-    @torch.no_grad()
     def score_edges(self, pairs: Any, graph: Any = None) -> np.ndarray:
         """Log-odds of an edge for each pair, (m,) float32, at the nodes' codes.
 
         Args:
-            pairs: (m, 2) nodes by number, or by name where the graph has names.
+            pairs: (m, 2) nodes by number, or by name where the graph has names. Numbers are places in the order of the
+                nodes, with a warning where the nodes have other numbers for names.
             graph: as in `transform`.
+
+        Raises:
+            DataError: there is no such node, or the graph is as in `transform`.
         """
         graph = self._checked(graph)
-        index = torch.from_numpy(graph.pairs(pairs))
-        return self._random_graph(graph).logits(index.to(next(self.model_.parameters()).device)).cpu().numpy()
+        return self._log_odds(graph.pairs(pairs), graph)
+
+    @torch.no_grad()
+    def _log_odds(self, pairs: np.ndarray, graph: Graph) -> np.ndarray:
+        index = torch.from_numpy(pairs).to(next(self.model_.parameters()).device)
+        return self._random_graph(graph).logits(index).cpu().numpy()
 
     def predict_edges(self, pairs: Any, graph: Any = None) -> np.ndarray:
         """Probability of an edge for each pair, (m,) float32; arguments as in `score_edges`.
@@ -254,7 +264,12 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
             exclude: more pairs to leave out: (m, 2) pairs, or a graph, whose edges they are.
 
         Returns:
-            (k, 2) int64 node numbers, i < j unless `node` is given, the likeliest first.
+            (k, 2) int64 places of nodes, i < j unless `node` is given, the likeliest first; their names are
+            ``np.array(graph.names)[links]``.
+
+        Raises:
+            OptionError: k is below 1.
+            DataError: there is no such node, `exclude` has other nodes, or the graph is as in `transform`.
         """
         graph = self._checked(graph)
         faults = Faults()
@@ -278,6 +293,10 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
         Returns:
             auc, ap, mrr and hits of `vaekit.evaluation.link_scores`; elbo, the normalised bound of the training graph
             in nats (null for a model without one); n_nodes, n_edges of the whole graph.
+
+        Raises:
+            OptionError: `part` or `num_samples` cannot be used.
+            DataError: the model was fitted on edges to be scored, or the graph is as in `transform`.
         """
         check_is_fitted(self, "model_")
         check_split("split", split)
@@ -290,7 +309,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
         self._check_unseen(graph, positive)
         scores: dict[str, Any] = {"auc": None, "ap": None}
         if len(positive):
-            odds = self.score_edges(np.concatenate([positive, negative]), graph)
+            odds = self._log_odds(np.concatenate([positive, negative]), graph)
             scores = link_scores(odds[: len(positive)], odds[len(positive) :])
         return {
             **scores,
@@ -301,14 +320,22 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
         }
 
     def _check_unseen(self, train: Graph, held: np.ndarray) -> None:
-        """Raise DataError where the graph of fit is that of the split and holds edges to be scored."""
-        if len(held) and train.n_nodes == self.graph_.n_nodes:
-            seen, same = (int((self.graph_.adjacency[e[:, 0], e[:, 1]] > 0).sum()) for e in (held, train.edges))
-            if seen and same > train.n_edges / 2:  # another graph of as many nodes shares edges by chance only
-                raise DataError(
-                    f"{seen:,} of the {len(held):,} edges to be scored are in the graph that the model was fitted on: "
-                    "fit split.train."
-                )
+        """Raise DataError where the graph of fit is about that of the split and holds edges to be scored."""
+        fitted, numbers = self.graph_, np.arange(train.n_nodes)
+        if train.known_by_name(fitted):
+            numbers = np.array([fitted.places.get(name, fitted.n_nodes) for name in train.places])
+
+        def shared(edges: np.ndarray) -> int:
+            ends = numbers[edges]
+            ends = ends[(ends < fitted.n_nodes).all(1)]
+            return int((fitted.adjacency[ends[:, 0], ends[:, 1]] > 0).sum())
+
+        seen = shared(held)
+        if seen and shared(train.edges) > train.n_edges / 2:  # another graph shares edges by chance only
+            raise DataError(
+                f"{seen:,} of the {len(held):,} edges to be scored are in the graph that the model was fitted on: "
+                "fit split.train."
+            )
 
     def _bound(self, graph: Graph, num_samples: int) -> float | None:
         """The normalised bound of a graph in nats, where the model has one."""

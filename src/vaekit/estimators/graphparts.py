@@ -67,8 +67,9 @@ def excluded_pairs(graph: Graph, exclude: Any) -> Any:
     pairs = exclude
     if scipy.sparse.issparse(exclude) or hasattr(exclude, "edges") or hasattr(exclude, "edge_index"):
         other = Graph(exclude)
-        if graph.names and other.names:
-            pairs = np.array(other.names)[other.edges]
+        if graph.known_by_name(other):
+            pairs = np.array(list(other.places))[other.edges]
+            pairs = pairs if graph.names else pairs.astype(np.int64)
         elif other.n_nodes == graph.n_nodes:
             pairs = other.edges
         else:

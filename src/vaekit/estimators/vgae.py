@@ -320,8 +320,9 @@ class VGAE(GraphEstimator):
     def sample(self, n: int | None = None, random_state: Any = None) -> Graph:
         """A new graph from the model: codes from N(0, I), then every pair by its probability; O(n^2 L) time.
 
-        Only a model trained with ``objective="elbo"`` gives graphs as sparse as the data: the reweighted objective
-        counts edges many times over.
+        Train with ``objective="elbo"`` for this, and for long: the reweighted objective counts edges many times over,
+        so that graphs have far too many. Graphs of the bound come near the data's number of edges as training goes on,
+        mostly from above, as codes drawn from N(0, I) lie less in order than those of the nodes.
 
         Args:
             n: nodes; by default as many as the graph of fit has.

@@ -21,6 +21,7 @@ import numpy as np
 
 from vaekit.errors import DataError, DataTypeError, Faults
 from vaekit.schema import Graph
+from vaekit.schema.conversion import as_array, checked_pairs
 
 _DENSE = 500  # components of up to so many nodes are decomposed as dense matrices
 _ZERO = 1e-8  # eigenvalues up to here are rounding
@@ -166,7 +167,7 @@ def spectral_scores(
 
     Args:
         train_graph: the graph without the edges to be scored.
-        edges: (m, 2) held-out edges, by number or name.
+        edges: (m, 2) held-out edges, by number, as in an `EdgeSplit`, or name.
         negatives: (n, 2) absent pairs.
         dim: as in `spectral_embedding`; None: 128, but at most one for twenty nodes, about the share of Cora. With as
             many vectors as a small graph has, held-out edges would score below absent pairs.
@@ -185,6 +186,10 @@ def spectral_scores(
     codes = spectral_embedding(train_graph, dim, seed)
     scores = []
     for pairs, what in ((edges, "edges"), (negatives, "negatives")):
-        first, second = train_graph.pairs(pairs, what).T
+        array = as_array(pairs, what)
+        if array.dtype.kind in "iu" and array.size:
+            first, second = checked_pairs(array, train_graph.n_nodes, what).T
+        else:
+            first, second = train_graph.pairs(pairs, what).T
         scores.append((codes[first] * codes[second]).sum(1))
     return link_scores(*scores)

@@ -25,7 +25,8 @@ def cluster_scores(codes: Any, labels: Any, seed: int = 0, n_init: int = 10) -> 
         \mathrm{ARI} = \frac{\mathrm{RI} - \mathrm{E}[\mathrm{RI}]}{\max \mathrm{RI} - \mathrm{E}[\mathrm{RI}]}
 
     with C the clusters, Y the classes and RI the share of pairs on which both agree (Vinh et al. 2010; Hubert and
-    Arabie 1985). Both are 1 for the classes themselves; ARI is 0 on average for clusters at random, NMI somewhat above.
+    Arabie 1985). Both are 1 for the classes themselves; ARI is 0 on average for clusters at random, NMI above
+    that, and the more so the fewer nodes a class has.
 
     Args:
         codes: (N, L).
@@ -34,7 +35,8 @@ def cluster_scores(codes: Any, labels: Any, seed: int = 0, n_init: int = 10) -> 
         n_init: its number of starts, of which the tightest clusters are kept.
 
     Returns:
-        ``nmi`` and ``ari``; nothing where there are fewer than two classes. Where the codes are fewer different points
+        ``nmi`` and ``ari``; nothing where there are fewer than two classes, or fewer than two labelled nodes a class on
+        average, which any clusters would seem to find. Where the codes are fewer different points
         than there are classes, each point is a cluster.
 
     Raises:
@@ -52,7 +54,7 @@ def cluster_scores(codes: Any, labels: Any, seed: int = 0, n_init: int = 10) -> 
     codes, labels, known = _checked(codes, labels)
     points, truth = codes[known], labels[known]
     classes = len(np.unique(truth))
-    if classes < 2:
+    if not 2 <= classes <= len(truth) / 2:
         return {}
     points = points - points.mean(0)
     points = np.round(points / (np.abs(points).max() or 1), _DECIMALS)

@@ -29,7 +29,7 @@ def classes_of(y: Any, label_names: Sequence[str] | None) -> tuple[list[str], np
     found, classes = np.unique(y, return_inverse=True)
     if not 0 < len(found) <= MOST_CLASSES:
         return [], np.zeros(0, int)
-    names = [f"{value:g}" if y.dtype.kind in "iuf" else str(value) for value in found]
+    names = [f"{value:g}" if y.dtype.kind == "f" else str(value) for value in found]
     if label_names is not None and y.dtype.kind in "iub" and int(found[0]) >= 0 and int(found[-1]) < len(label_names):
         names = [str(label_names[int(value)]) for value in found]
     return names, classes

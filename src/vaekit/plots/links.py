@@ -23,7 +23,7 @@ def draw_scores(estimator: GraphEstimator, split: EdgeSplit, path: Path) -> str 
     cut = len(split.test_edges)
     if not cut:
         return None
-    odds = estimator.score_edges(np.concatenate([split.test_edges, split.test_negatives]), split.train)
+    odds = estimator._log_odds(np.concatenate([split.test_edges, split.test_negatives]), split.train)
     odds = odds.astype(np.float64)
     bins = np.histogram_bin_edges(odds, bins=min(50, max(8, cut // 10))).tolist()
     fig = figure(7.5, 3.8)

@@ -137,7 +137,7 @@ def _use(folder: str | Path, config: dict[str, Any]) -> tuple[list[str], list[st
     shell = [
         f"vaekit evaluate {run}",
         f"vaekit links {run} -k 10 -o links.csv      # likeliest pairs that are no edge of the whole graph",
-        f"vaekit encode {run} {shlex.quote(str(data['source']))} -o codes.csv",
+        f"vaekit encode {run} {shlex.quote(str(data['source']))} -o codes.csv  # by all edges, the test's too",
     ]
     if samples:
         python.append("new = model.sample()                  # a graph drawn from the model")

@@ -152,7 +152,9 @@ def likelihood_part(
         (f"gain over independent {what}s", _scored(summary, "gain_over_independent"), "the difference, row by row"),
     ]
     if not exact:
-        raised = "what training raises: " if config["params"].get("objective") == "elbo" else ""
+        params = config["params"]
+        plain = params.get("objective") == "elbo" and params.get("beta", 1) == 1 and not params.get("free_bits")
+        raised = "what training raises: " if plain else ""
         rows += [
             ("ELBO", _scored(summary, "elbo"), f"{raised}reconstruction minus KL; a looser bound"),
             (

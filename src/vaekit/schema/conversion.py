@@ -63,10 +63,13 @@ def _strided() -> Any:
     return torch.strided
 
 
-def from_matrix(adjacency: Any) -> Any:
-    """The csr_array of a scipy.sparse matrix or an array."""
+def from_matrix(adjacency: Any) -> tuple[Any, list[str] | None]:
+    """The csr_array of a scipy.sparse matrix, an array or a pandas table, and the names that a table has."""
     import scipy.sparse
 
+    names = None
+    if comes_from(adjacency, "pandas") and adjacency.ndim == 2:
+        adjacency, names = _named(adjacency)
     if not scipy.sparse.issparse(adjacency):
         array = as_array(adjacency, "The adjacency")
         if array.dtype.kind not in "biuf":
@@ -81,15 +84,55 @@ def from_matrix(adjacency: Any) -> Any:
         raise DataError(f"The adjacency has the shape {adjacency.shape}, but (N, N) is needed.")
     if adjacency.dtype.kind not in "biuf":
         raise DataTypeError(f"The adjacency holds values of type {adjacency.dtype} where weights belong.")
-    return scipy.sparse.csr_array(adjacency)
+    if adjacency.dtype.kind in "iu" and adjacency.dtype.itemsize < 8:
+        adjacency = adjacency.astype(np.int64)  # entries of one place add up
+    return scipy.sparse.csr_array(adjacency), names
+
+
+def _named(table: Any) -> tuple[Any, list[str] | None]:
+    """The values of a pandas adjacency, columns in the order of the rows, and the names of its nodes."""
+    both = (table.index, table.columns)
+    rows, columns = (None if _is_default(index) else [str(name) for name in index] for index in both)
+    if rows is not None and columns is not None:
+        if sorted(rows) != sorted(columns):
+            raise DataError("The index and the columns of the adjacency name different nodes.")
+        place = {name: number for number, name in enumerate(columns)}
+        table = table.iloc[:, [place[name] for name in rows]]
+    return table.to_numpy(), columns if rows is None else rows
+
+
+def _is_default(index: Any) -> bool:
+    """Whether an index of pandas is 0, 1, ... that nobody gave."""
+    return hasattr(index, "start") and (index.start, index.step) == (0, 1)
+
+
+def in_order(values: Any, names: tuple[str, ...] | None) -> Any:
+    """The values; rows of pandas that have an index of their own in the order of the nodes' names.
+
+    Raises:
+        DataError: the index holds other names.
+    """
+    if names is None or not comes_from(values, "pandas") or _is_default(values.index):
+        return values
+    index = [str(name) for name in values.index]
+    if sorted(index) != sorted(names):
+        other = next(iter(set(index) ^ set(names)), index[0])
+        raise DataError(
+            f"The index of a pandas table must hold the name of each node once, unlike here {other!r}; after "
+            "reset_index(drop=True) its rows are those of the nodes in their order."
+        )
+    place = {name: number for number, name in enumerate(index)}
+    return values.iloc[[place[name] for name in names]]
 
 
 def as_array(values: Any, what: str) -> np.ndarray:
-    """The values as an array; DataError if their rows are not of one length."""
+    """The values as an array; DataError if they cannot be one."""
     try:
         return np.asarray(values)
     except ValueError as error:
         raise DataError(f"{what} is no array: its rows have several lengths.") from error
+    except (TypeError, RuntimeError) as error:  # of torch
+        raise DataError(f"{what} is no array that numpy can read: {error}") from error
 
 
 def from_list(edges: np.ndarray, weights: Any, n: int, notes: list[str], directed: bool = False) -> Any:
@@ -127,7 +170,8 @@ def symmetric(matrix: Any, notes: list[str]) -> Any:
     import scipy.sparse
 
     if matrix.shape[0] != matrix.shape[1]:
-        raise DataError(f"The adjacency has the shape {matrix.shape}, but it must be square, (N, N).")
+        hint = "; Graph.from_edges takes a list of edges" if matrix.shape[1] == 2 else ""
+        raise DataError(f"The adjacency has the shape {matrix.shape}, but it must be square, (N, N){hint}.")
     if matrix.shape[0] == 0:
         raise DataError("The graph has no nodes.")
     _check_weights(matrix.data)
@@ -218,6 +262,9 @@ def checked_labels(labels: Any, n: int) -> np.ndarray:
         values = np.array(["" if label is None else str(label) for label in values.reshape(-1)])
     if values.dtype.kind not in "biufU":
         raise DataTypeError(f"labels hold values of type {values.dtype}; give numbers or text.")
+    if values.dtype.kind == "f":
+        values = values.astype(np.float64 if values.dtype.itemsize > 8 else values.dtype.newbyteorder("="))
+    values = np.array(values, dtype=values.dtype.newbyteorder("="))
     if values.shape != (n,):
         raise DataError(f"labels has the shape {values.shape}, but ({n},) is needed: one for each node.")
     return values

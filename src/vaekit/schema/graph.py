@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
-from vaekit.errors import DataError, DataTypeError, did_you_mean
+from vaekit.errors import DataError, DataTypeError, Faults, did_you_mean
 from vaekit.schema.conversion import (
     as_array,
     checked_features,
@@ -19,6 +20,7 @@ from vaekit.schema.conversion import (
     from_list,
     from_matrix,
     from_networkx,
+    in_order,
     symmetric,
 )
 
@@ -35,10 +37,13 @@ class Graph:
 
     Args:
         adjacency: (N, N) scipy.sparse matrix or array of weights, all finite and at least 0; a networkx graph (weights
-            from the edge attribute ``weight``, names from the nodes); or a torch_geometric ``Data`` (features from
-            ``x``, labels from ``y``, weights from ``edge_weight``, or ``edge_attr`` where it has one column).
-        features: (N, F) array or scipy.sparse matrix of node features; None: there are none.
-        labels: (N,) labels, numbers or strings; -1 or an empty string: none. Used for pictures and scores only.
+            from the edge attribute ``weight``, names from the nodes); a pandas table (names from its index or
+            columns); or a torch_geometric ``Data`` (features from ``x``, labels from ``y``, weights from
+            ``edge_weight``, or ``edge_attr`` where it has one column).
+        features: (N, F) array or scipy.sparse matrix of node features; None: there are none. Rows are those of the
+            nodes in their order; of a pandas table with an index of its own, those of the nodes of that name.
+        labels: (N,) labels, numbers or strings, in order as features; -1 or an empty string: none. Used for pictures
+            and scores only.
         names: (N,) names of the nodes, all different; None: nodes are known by number.
 
     Attributes:
@@ -70,7 +75,7 @@ class Graph:
             names = given.names if names is None else names
             notes = list(given.notes)
             matrix = given.adjacency
-        elif comes_from(adjacency, "networkx"):
+        elif comes_from(adjacency, "networkx") and hasattr(adjacency, "nodes"):
             matrix, own_names = from_networkx(adjacency, notes)
             names = own_names if names is None else names
         elif hasattr(adjacency, "edge_index"):
@@ -78,11 +83,13 @@ class Graph:
             features = own_features if features is None else features
             labels = own_labels if labels is None else labels
         else:
-            matrix = from_matrix(adjacency)
+            matrix, own_names = from_matrix(adjacency)
+            names = own_names if names is None else names
         self.adjacency = symmetric(matrix, notes)
+        self.names = None if names is None else checked_names(names, self.n_nodes)
+        features, labels = (in_order(known, self.names) for known in (features, labels))
         self.features = None if features is None else checked_features(features, self.n_nodes)
         self.labels = None if labels is None else checked_labels(labels, self.n_nodes)
-        self.names = None if names is None else checked_names(names, self.n_nodes)
         self.notes = tuple(notes)
         self._places: dict[str, int] | None = None
 
@@ -107,10 +114,14 @@ class Graph:
 
         Raises:
             DataError: a number is below 0 or not below N; or as in `Graph`.
+            OptionError: `n_nodes` is no whole number from 0.
 
         >>> Graph.from_edges([[0, 1], [1, 0], [2, 2], [1, 2]]).notes
         ('1 self-loop dropped.', '1 edge was listed more than once and counts once.')
         """
+        faults = Faults()
+        faults.number("n_nodes", n_nodes, low=0, integer=True, optional=True)
+        faults.raise_if_any()
         edges = as_array(edges, "edges")
         if edges.size == 0:
             edges = edges.reshape(0, 2).astype(np.int64)
@@ -156,6 +167,9 @@ class Graph:
     def index(self, nodes: Any) -> np.ndarray:
         """Numbers of nodes given by name or by number, int64, in the shape in which they are given.
 
+        Whole numbers are places in the order of the nodes, also where the nodes have other numbers for names: then a
+        warning says so. Names are text.
+
         Raises:
             DataError: there is no such node.
 
@@ -166,18 +180,20 @@ class Graph:
         if nodes.dtype.kind in "iu":
             bad = nodes[(nodes < 0) | (nodes >= self.n_nodes)]
             if bad.size:
-                raise DataError(f"There is no node {bad.flat[0]}: the nodes are 0 to {self.n_nodes - 1}.")
+                raise DataError(
+                    f"There is no node {bad.flat[0]}: the nodes are 0 to {self.n_nodes - 1}{self._hint(bad.flat[0])}."
+                )
+            self._warn_of_numbers(nodes)
             return nodes.astype(np.int64)
         if nodes.dtype.kind not in "UO":
             raise DataTypeError(f"Nodes are given by number or name, not by values of type {nodes.dtype}.")
         if self.names is None:
             raise DataError(f"The nodes of this graph have no names: give numbers from 0 to {self.n_nodes - 1}.")
-        if self._places is None:
-            self._places = {name: place for place, name in enumerate(self.names)}
+        places = self.places
         for name in nodes.flat:
-            if str(name) not in self._places:
+            if str(name) not in places:
                 raise DataError(f"There is no node named {str(name)!r}{did_you_mean(str(name), self.names)}.")
-        return np.array([self._places[str(name)] for name in nodes.flat], np.int64).reshape(nodes.shape)
+        return np.array([places[str(name)] for name in nodes.flat], np.int64).reshape(nodes.shape)
 
     def pairs(self, pairs: Any, what: str = "pairs") -> np.ndarray:
         """Pairs of nodes, (m, 2) by number or name, as (m, 2) int64 numbers.
@@ -185,12 +201,42 @@ class Graph:
         Raises:
             DataError: the shape is another, or there is no such node.
         """
-        pairs = as_array(pairs, what)
-        if pairs.size == 0:
+        array = as_array(pairs, what)
+        if array.size == 0:
             return np.zeros((0, 2), np.int64)
-        if pairs.dtype.kind not in "iu" and pairs.ndim == 2 and pairs.shape[1] == 2:
-            return self.index(pairs)
-        return checked_pairs(pairs, self.n_nodes, what)
+        if array.ndim == 0 and array.dtype.kind == "O":
+            raise DataTypeError(f"{what} must be an array or list of pairs, not a {type(pairs).__name__}.")
+        if array.dtype.kind not in "iu" and array.ndim == 2 and array.shape[1] == 2:
+            return self.index(array)
+        array = checked_pairs(array, self.n_nodes, what)
+        self._warn_of_numbers(array)
+        return array
+
+    @property
+    def places(self) -> dict[str, int]:
+        """The number of each node by its name; nodes without names have their numbers for names."""
+        if self._places is None:
+            names = map(str, range(self.n_nodes)) if self.names is None else self.names
+            self._places = {name: place for place, name in enumerate(names)}
+        return self._places
+
+    def _hint(self, number: int) -> str:
+        """What to do where a number is the name of another node."""
+        other = self.names is not None and self.places.get(str(number), number) != number
+        return f"; give names as text, {str(number)!r}" if other else ""
+
+    def _warn_of_numbers(self, nodes: np.ndarray) -> None:
+        """Warn where nodes are given by numbers that are names of other nodes."""
+        if self.names is None or not nodes.size or not any(name.isdecimal() for name in self.names):
+            return
+        for number in np.unique(nodes).tolist():
+            if hint := self._hint(number):
+                warnings.warn(
+                    f"The nodes have numbers for names, and whole numbers are places in their order: {number} is the "
+                    f"node named {self.names[number]!r}{hint}.",
+                    stacklevel=4,
+                )
+                return
 
     def with_edges(self, edges: np.ndarray) -> Graph:
         """The same nodes with some of the edges: (m, 2) rows of `edges`, whose weights are kept."""
@@ -199,6 +245,13 @@ class Graph:
         graph = Graph(kept, self.features, self.labels, self.names)
         graph.notes = self.notes
         return graph
+
+    def known_by_name(self, other: Graph) -> bool:
+        """Whether nodes of both graphs are told by `places`: where both have names, or those of one are numbers."""
+        if self.names is None or other.names is None:
+            names = self.names or other.names
+            return names is not None and all(name.isdecimal() for name in names)
+        return True
 
     def __repr__(self) -> str:
         nodes, edges = count(self.n_nodes, "node"), count(self.n_edges, "edge")
