@@ -513,6 +513,7 @@ def test_links_to_leave_out_in_every_form():
         Graph.from_edges(out, names=graph.names),
         other,
         Graph.from_edges(out, n_nodes=30).adjacency,
+        Graph.from_edges(out, n_nodes=30).adjacency.toarray(),
         SimpleNamespace(edge_index=torch.from_numpy(out.T), num_nodes=30),
     ):
         np.testing.assert_array_equal(vgae.predict_links(10**6, exclude=exclude), rest)
@@ -752,7 +753,7 @@ def test_validation_edges_that_leak_are_refused():
         (
             lambda e: e.score_edges([["a", "b"]], PATH),
             DataError,
-            "The graph has 0 features, but VGAE was fitted with 3.",
+            "The graph has 0 features, but VGAE was fitted with 3. Give them as vaekit.Graph(graph, features).",
         ),
         (
             lambda e: e.transform(Graph(PATH, np.eye(4, 2))),

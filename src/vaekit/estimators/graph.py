@@ -81,7 +81,8 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
             graph: a `vaekit.Graph`, or what it takes: a scipy.sparse or numpy adjacency, a networkx graph, a
                 torch_geometric Data. Of a split, the graph `split.train`.
             y: ignored; there for scikit-learn's conventions.
-            features: (N, F) array or scipy.sparse matrix in place of the graph's own.
+            features: (N, F) array or scipy.sparse matrix in place of the graph's own. Other verbs, and splits, take
+                graphs that have them: ``vaekit.Graph(graph, features)``.
             validation: a split whose validation edges choose the epoch; the graph must not hold them.
 
         Returns:
@@ -198,9 +199,10 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
                     "nodes not seen in training."
                 )
         elif graph.n_features != self.n_features_in_:
+            hint = "" if graph.n_features else " Give them as vaekit.Graph(graph, features)."
             raise DataError(
                 f"The graph has {graph.n_features} features, but {type(self).__name__} was fitted with "
-                f"{self.n_features_in_}."
+                f"{self.n_features_in_}.{hint}"
             )
         return graph
 

@@ -65,7 +65,8 @@ def one_node(graph: Graph, node: Any) -> int:
 def excluded_pairs(graph: Graph, exclude: Any) -> Any:
     """(N, N) symmetric csr_array with an entry for each pair; nodes of a graph with names are those of that name."""
     pairs = exclude
-    if scipy.sparse.issparse(exclude) or hasattr(exclude, "edges") or hasattr(exclude, "edge_index"):
+    dense = graph.n_nodes > 2 and getattr(exclude, "shape", None) == graph.adjacency.shape
+    if dense or scipy.sparse.issparse(exclude) or hasattr(exclude, "edges") or hasattr(exclude, "edge_index"):
         other = Graph(exclude)
         if graph.known_by_name(other):
             pairs = np.array(list(other.places))[other.edges]
