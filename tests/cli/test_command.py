@@ -164,6 +164,12 @@ def test_wrong_input_is_one_sentence_and_loses_nothing(run, tmp_path, capsys):
     assert complaint(capsys, "fit", table, "-o", new, "--set", "latent_dim=0") == (
         "latent_dim=0 must be a whole number of at least 1."
     )
+    assert complaint(capsys, "fit", table, "-o", new, "--epochs", 2, "--set", "epochs=3") == (
+        "--set epochs and --epochs differ: give one of them."
+    )
+    assert complaint(capsys, "fit", table, "-o", new, "--set", "random_state=3", "--seed", 4) == (
+        "--set random_state and --seed differ: give one of them."
+    )
     assert complaint(capsys, "fit", table, "-o", new, "--model", "vea") == (
         "model='vea' is not one of 'autoencoder', 'conditional', 'gae', 'pixelcnn', 'tabular', 'vae', 'vgae' (did you mean 'vae'?)."
     )

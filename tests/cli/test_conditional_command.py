@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_iris
 
 import vaekit
@@ -88,6 +89,11 @@ def test_labels_that_are_missing_or_unknown(folder, tmp_path, capsys):
     )
     assert complaint(capsys, "fit", bare, "-o", tmp_path / "RUN", *QUICK) == needed
     assert not (tmp_path / "RUN").exists()
+    np.savez(folder / "half.npz", X=X, y=NAMES, X_test=X)
+    assert complaint(capsys, "fit", folder / "half.npz", "-o", tmp_path / "RUN", *QUICK) == (
+        f"A ConditionalVAE needs a label for each row, but {str(folder / 'half.npz')!r} has none of X_test: take a data "
+        "set with labels, or a .npz with y_test beside X_test."
+    )
     for verb in ("score", "encode", "reconstruct"):
         assert complaint(capsys, verb, folder / "IRIS", bare, "-o", out) == needed
     assert complaint(capsys, "evaluate", folder / "IRIS", bare) == needed
@@ -116,3 +122,23 @@ def test_other_labels_are_other_data(tmp_path, capsys):
     assert told == f"The labels of {data} have changed since {run} was fitted; name the data to score: DATA."
     told = complaint(capsys, "fit", data, "-o", run, *QUICK, "--resume")
     assert told == f"{run} cannot be resumed with other settings (the labels are others); use --overwrite."
+
+
+def test_subfolders_are_told_by_name(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for name in [*(f"{c}/{i}" for c in "ab" for i in range(10)), "only/b/0", "more/b/0", "more/c/0"]:
+        path = tmp_path / ("" if name.count("/") == 2 else "all") / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (4, 4)).astype(np.uint8)).save(path)
+    run, out = tmp_path / "RUN", tmp_path / "scores.npy"
+    assert main(["fit", str(tmp_path / "all"), "-o", str(run), *QUICK]) == 0
+    assert main(["score", str(run), str(tmp_path / "only"), "--samples", "5", "-o", str(out)]) == 0
+    model, image = vaekit.load(run), np.asarray(Image.open(tmp_path / "only/b/0.png"))[None]
+    np.testing.assert_allclose(np.load(out)[:, 0], model.score_samples(image, [1], 5), rtol=1e-5)
+    told = f"{str(tmp_path / 'more')!r} has the label 'c', which the fit has not seen: one of 'a', 'b'."
+    assert complaint(capsys, "score", run, tmp_path / "more", "-o", out) == told
+    assert complaint(capsys, "evaluate", run, tmp_path / "more") == told
+    for label in ("b", "1"):
+        assert main(["sample", str(run), "-n", "2", "--label", label, "-o", str(out)]) == 0
+        np.testing.assert_array_equal(np.load(out), model.sample(2, 0, y=1))
+    assert complaint(capsys, "sample", run, "-o", out) == f"{run} needs --label: one of a, b."

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,6 +102,30 @@ def test_every_format_is_read(tmp_path: Path, ending: str) -> None:
     X = read(tmp_path).X
     assert X.shape == (1, 3, 8, 16)
     assert np.abs(X[0].transpose(1, 2, 0).astype(int) - (200, 40, 90)).max() <= 3
+
+
+@pytest.mark.parametrize("colour", [2, 4, 6])  # RGB, grey with alpha, RGB with alpha
+def test_sixteen_bits_a_channel_are_refused(tmp_path: Path, colour: int) -> None:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    row = bytes(1 + 2 * 4 * {2: 3, 4: 2, 6: 4}[colour])
+    parts = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, colour, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(row * 4))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts + chunk(b"IEND", b""))
+    assert refused(tmp_path).endswith("has more than 8 bits a channel, which images here cannot have.")
+
+
+@pytest.mark.parametrize("ending", ["jpg", "tif", "webp"])
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_photographs_are_turned_upright(tmp_path: Path, ending: str, turn: int) -> None:
+    pixels = np.zeros((8, 16, 3), np.uint8)
+    pixels[:, 12:] = 250  # the right quarter is light
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    Image.fromarray(pixels).save(tmp_path / f"a.{ending}", exif=exif, quality=100)
+    light = read(tmp_path).X[0].mean(0) > 128
+    expected = np.rot90(pixels[..., 0] > 128, {1: 0, 3: 2, 6: 3, 8: 1}[turn])
+    assert light.shape == expected.shape and (light == expected).mean() > 0.9
 
 
 def test_subfolders_are_labels(tmp_path: Path) -> None:

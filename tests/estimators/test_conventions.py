@@ -236,3 +236,19 @@ def test_constant_columns_count_nothing(iris):
     vae = VAE(**SMALL).fit(widened)
     assert np.isfinite(vae.score_samples(widened)).all()
     np.testing.assert_allclose(vae.sample(5, random_state=0)[:, 4:], 7, rtol=1e-4)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0])
+def test_constant_columns_of_an_autoencoder_are_given_back(unit):
+    X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32) @ np.float32(
+        [[1, 0, 0.5, 0], [0, 1, 1, 0], [1, 1, 0, 0]]
+    )
+    X[:, 3] = 5
+    model = Autoencoder(2, (8,), epochs=3, verbose=0, random_state=0).fit(X * np.float32(unit))
+    assert (model.reconstruct(X * np.float32(unit))[:, 3] == np.float32(5) * np.float32(unit)).all()
+    new = X[:5] * np.float32(unit)
+    same = model.transform(new)
+    error = -model.score_samples(new)
+    new[:, 3] += np.float32(2 * unit)
+    np.testing.assert_array_equal(model.transform(new), same)
+    np.testing.assert_allclose(-model.score_samples(new), error + unit**2, rtol=1e-4)

@@ -160,7 +160,7 @@ def test_annealing_is_above_the_bound_of_few_samples():
         (
             vaekit.VAE(masked_layers=2, likelihood="gaussian"),
             LEVELS,
-            "masked_layers needs binary pixels or whole levels, likelihood='bernoulli' or 'logistic_mixture', not 'gaussian'.",
+            "masked_layers needs binary pixels or whole levels, likelihood='bernoulli' or 'logistic_mixture', not 'gaussian'. Levels of grey between 0 and 1 become whole as np.round(255 * X).",
         ),
         (
             vaekit.VAE(network="ladder", prior="vamp"),
@@ -197,7 +197,7 @@ def test_annealing_is_above_the_bound_of_few_samples():
         (
             vaekit.PixelCNN(),
             LEVELS / 16.0 - 0.3,
-            "PixelCNN needs binary pixels or whole levels, likelihood='bernoulli' or 'logistic_mixture', not 'gaussian'.",
+            "PixelCNN needs binary pixels or whole levels, likelihood='bernoulli' or 'logistic_mixture', not 'gaussian'. Levels of grey between 0 and 1 become whole as np.round(255 * X).",
         ),
         (
             vaekit.PixelCNN(layers=0, kernel_size=2),

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from vaekit import VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, VAEClassifier
+from vaekit.errors import OptionError
 from vaekit.evaluation import Annealing
 
 SMALL = {"epochs": 2, "random_state": 0, "verbose": 0}
@@ -67,6 +68,12 @@ def doubles():
         assert torch.get_default_dtype() == torch.float64
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("use", ["VAE", "VGAE"])
+def test_fits_in_inference_mode_are_refused(use):
+    with torch.inference_mode(), pytest.raises(OptionError, match=r"which torch.inference_mode\(\) rules out"):
+        USES[use]()
 
 
 @contextmanager

@@ -64,6 +64,17 @@ def test_precision_and_recall_by_hand():
     assert precision_recall(left, right) == (0.0, 0.0)
 
 
+def test_types_and_places_do_not_matter():
+    u, v = RNG.integers(0, 256, (100, 6)).astype(np.uint8), RNG.integers(0, 200, (100, 6)).astype(np.uint8)
+    for score in (frechet_distance, kernel_distance, precision_recall):
+        assert score(u, v) == score(u.astype(float), v.astype(float)) == score(u.tolist(), v.tolist())
+        assert score(u > 99, v > 99) == score((u > 99) * 1.0, (v > 99) * 1.0)
+    expected = precision_recall(u, v)
+    assert 0 < min(expected) < 1
+    assert precision_recall(u + np.float32(1e5), v + np.float32(1e5)) == expected
+    assert frechet_distance(u + np.float32(1e5), v + np.float32(1e5)) == pytest.approx(frechet_distance(u, v), rel=1e-9)
+
+
 def test_few_rows_and_singular_covariances():
     rows = RNG.normal(size=(6, 10))  # fewer rows than features
     assert frechet_distance(rows, rows) < 1e-6

@@ -136,6 +136,10 @@ def make_estimator(model: str, settings: list[str], *, epochs: int | None, seed:
             faults.add(f"{cls.__name__} has no parameter {name!r}{did_you_mean(name, known)}.")
         else:
             params[name] = _value(text)
+    given = {"epochs": epochs, "random_state": seed or None, "device": None if device == "auto" else device}
+    for name, option in (("epochs", "--epochs"), ("random_state", "--seed"), ("device", "--device")):
+        if name in params and given[name] not in (None, params[name]):
+            faults.add(f"--set {name} and {option} differ: give one of them.")
     faults.raise_if_any()
     if epochs is not None:
         params["epochs"] = epochs

@@ -15,7 +15,7 @@ import scipy.sparse
 from vaekit.data.largetables import blocks, row_numbers
 from vaekit.data.split import draw_rows, split_rows
 from vaekit.data.streams import is_lazy
-from vaekit.errors import DataError, OptionError
+from vaekit.errors import DataError, OptionError, join
 from vaekit.estimators import ConditionalVAE, TabularVAE
 from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.conditions import Conditioned
@@ -53,6 +53,8 @@ class RowData:
         """Set the test part aside: the data set's own, else a tenth by the seed, of a LazyFrame 50,000 rows at most."""
         record = {"source": source, "kind": data.kind, "asked_kind": asked, "note": data.note}
         record |= {"fingerprint": fingerprint(data), "labels_fingerprint": labels_fingerprint(data)}
+        if data.label_names is not None:
+            record["label_names"] = list(data.label_names)
         n = _height(data.X)
         if data.X_test is not None:
             how = {"test": "the data set's own test part", "split_seed": None}
@@ -95,7 +97,7 @@ class RowData:
             )
 
         self._labelled(estimator, self.X_train, self.y_train)
-        self._labelled(estimator, self.X_test, self.y_test)
+        labelled(estimator, self.X_test, self.y_test, self.record["source"], test=True)
 
     def _labelled(self, estimator: Any, X: Any, y: Any) -> Any:
         """The rows as the estimator takes them."""
@@ -139,7 +141,7 @@ class RowData:
         write(folder, config=config, **parts)
 
 
-def labelled(estimator: Any, X: Any, y: Any, source: str) -> Any:
+def labelled(estimator: Any, X: Any, y: Any, source: str, *, test: bool = False) -> Any:
     """Rows as the estimator takes them: of a conditional model with their labels.
 
     Raises:
@@ -149,8 +151,8 @@ def labelled(estimator: Any, X: Any, y: Any, source: str) -> Any:
         return X
     if y is None:
         raise OptionError(
-            f"A ConditionalVAE needs a label for each row, but {source!r} has none: take a data set with labels, or a "
-            ".npz with X and y."
+            f"A ConditionalVAE needs a label for each row, but {source!r} has none{' of X_test' if test else ''}: take "
+            f"a data set with labels, or a .npz with {'y_test beside X_test' if test else 'X and y'}."
         )
     return Conditioned(X, y)
 
@@ -178,6 +180,23 @@ def fingerprint(data: Dataset) -> str:
     for block in blocks(Path(data.name)):
         digest.update(block)
     return digest.hexdigest()
+
+
+def labels_as_fitted(config: dict[str, Any], data: Dataset) -> tuple[Any, Any]:
+    """Labels of the rows and of the test rows, numbered by their names as those of a RUN's data are.
+
+    Raises:
+        DataError: there are names that the RUN's data do not have.
+    """
+    known, names = (config.get("data") or {}).get("label_names"), data.label_names
+    if known is None or names is None or config["model"] != ConditionalVAE.__name__:
+        return data.y, data.y_test
+    others = [name for name in names if name not in known]
+    if others:
+        raise DataError(f"{data.name!r} has the label {others[0]!r}, which the fit has not seen: one of {join(known)}.")
+    numbers = np.array([known.index(name) for name in names])
+    y, y_test = (None if part is None else numbers[part] for part in (data.y, data.y_test))
+    return y, y_test
 
 
 def labels_fingerprint(data: Dataset) -> str | None:

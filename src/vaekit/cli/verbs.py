@@ -16,7 +16,15 @@ from sklearn.utils.validation import _num_samples
 from vaekit.cli.graphdata import GraphData
 from vaekit.cli.graphverbs import encode_graph, sample_graph
 from vaekit.cli.output import check_output, write_rows
-from vaekit.cli.rowdata import REPORT_SAMPLES, RowData, fingerprint, labelled, labels_fingerprint, other_labels
+from vaekit.cli.rowdata import (
+    REPORT_SAMPLES,
+    RowData,
+    fingerprint,
+    labelled,
+    labels_as_fitted,
+    labels_fingerprint,
+    other_labels,
+)
 from vaekit.cli.split import read_data, split_data
 from vaekit.cli.tableverbs import as_fitted, given_values, write_cell_scores
 from vaekit.data.datasets import dataset_info, dataset_names
@@ -96,7 +104,8 @@ def _test_rows(run: Path, source: str | None, kind: str | None, estimator: Any) 
             )
         print(f"{source} is what {run} was fitted on: its test rows alone are scored.", file=sys.stderr)
         return _test_rows(run, None, None, estimator)
-    X, y = (data.X, data.y) if data.X_test is None else (data.X_test, data.y_test)
+    y, y_test = labels_as_fitted(config, data)
+    X, y = (data.X, y) if data.X_test is None else (data.X_test, y_test)
     return None, labelled(estimator, _as_fitted(X, estimator), y, source)
 
 
@@ -193,10 +202,12 @@ def _condition(run: Path, estimator: Any, label: str | None) -> dict[str, Any]:
     classes = estimator.condition_.classes
     if classes is None:
         raise OptionError(f"{run} was fitted with vectors: load it in Python and give sample its condition=.")
-    known = {str(each): each for each in classes.tolist()}
+    names = (read_config(run).get("data") or {}).get("label_names") or []
+    named = {str(names[each] if each in range(len(names)) else each): each for each in classes.tolist()}
+    known = {str(each): each for each in classes.tolist()} | named
     if label not in known:
         what = "needs --label" if label is None else f"has no label {label!r}"
-        raise OptionError(f"{run} {what}: one of {', '.join(known)}.")
+        raise OptionError(f"{run} {what}: one of {', '.join(named)}.")
     return {"y": known[label]}
 
 
@@ -304,9 +315,11 @@ def _kind(run: Path) -> str | None:
 
 def _parts(run: Path, source: str, kind: str | None, estimator: Any) -> list[Any]:
     """The rows of DATA in order; of a data set with its own test part, that part comes last."""
-    data = read_data(source, kind or _kind(run), tabular=read_config(run)["model"] == TabularVAE.__name__)
+    config = read_config(run)
+    data = read_data(source, kind or _kind(run), tabular=config["model"] == TabularVAE.__name__)
     _refuse_graph(data, data.name)
-    parts = [(data.X, data.y)] if data.X_test is None else [(data.X, data.y), (data.X_test, data.y_test)]
+    y, y_test = labels_as_fitted(config, data)
+    parts = [(data.X, y)] if data.X_test is None else [(data.X, y), (data.X_test, y_test)]
     return [labelled(estimator, _as_fitted(X, estimator), y, source) for X, y in parts]
 
 

@@ -18,6 +18,7 @@ from vaekit.schema import Dataset
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _CHUNK = 1 << 20
+_OF_CAMERAS, _ORIENTATION = ("JPEG", "MPO", "WEBP"), 0x0112  # formats with EXIF that pillow does not turn by itself
 
 # What pillow was seen to raise on damaged pictures (its UnidentifiedImageError is an OSError).
 _DAMAGE = (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, MemoryError, struct.error, zlib.error)
@@ -70,8 +71,8 @@ def read_folder(folder: Path, kind: str | None = None) -> Dataset:
     """Read the pictures of a folder and its subfolders, sorted by name, as (n, H, W) or (n, 3, H, W) uint8.
 
     Grey pictures only: (n, H, W). Any other: (n, 3, H, W), the grey ones with three equal channels. Transparency is
-    left out, and of an animation the first frame is taken. If all pictures lie in subfolders, y is the number of the
-    subfolder, sorted by name, and `label_names` their names.
+    left out, of an animation the first frame is taken, and photographs are turned upright as their EXIF data say. If
+    all pictures lie in subfolders, y is the number of the subfolder, sorted by name, and `label_names` their names.
 
     Raises:
         DataError: there are no pictures, one is damaged or has more than 8 bits a channel, or their sizes differ.
@@ -114,7 +115,8 @@ def _look(path: Path) -> tuple[tuple[int, int], bool, set[str]]:
             remarks.add("transparency left out")
         if getattr(picture, "is_animated", False):
             remarks.add("only the first frame of animations")
-        return picture.size, picture.mode in ("1", "L", "LA", "La"), remarks
+        size = picture.size if _turn(picture) < 5 else picture.size[::-1]
+        return size, picture.mode in ("1", "L", "LA", "La"), remarks
 
 
 def _open(path: Path) -> Any:
@@ -126,16 +128,30 @@ def _open(path: Path) -> Any:
         raise DataError(f"{quoted(path)} is refused: it has more pixels than any sound picture.") from error
     except _DAMAGE as error:
         raise DataError(f"{quoted(path)} is not an image, or it is damaged.") from error
-    if picture.mode.startswith(("I", "F")):
+    deep = picture.format in ("PNG", "TIFF") and any(";16" in str(tile[3]) for tile in picture.tile)
+    if deep or picture.mode.startswith(("I", "F")):
         picture.close()
         raise DataError(f"{quoted(path)} has more than 8 bits a channel, which images here cannot have.")
     return picture
 
 
+def _turn(picture: Any) -> int:
+    """How a camera was held, 1 to 8 by EXIF; 1 of other pictures, and where that cannot be read."""
+    if picture.format not in _OF_CAMERAS:
+        return 1
+    try:
+        return picture.getexif().get(_ORIENTATION, 1)
+    except _DAMAGE:
+        return 1
+
+
 def _pixels(path: Path, grey: bool) -> np.ndarray:
+    from PIL import ImageOps
+
     with _open(path) as picture:
         try:
-            pixels = np.asarray(picture.convert("L" if grey else "RGB"))
+            upright = ImageOps.exif_transpose(picture) if _turn(picture) != 1 else picture
+            pixels = np.asarray(upright.convert("L" if grey else "RGB"))
         except _DAMAGE as error:
             raise DataError(f"{quoted(path)} is damaged: its pixels cannot be read to the end.") from error
     return pixels if grey else pixels.transpose(2, 0, 1)

@@ -117,7 +117,7 @@ class Autoencoder(LatentEstimator):
 
     def _build(self, stats: ColumnStats, rows: Rows | None) -> Model:
         shape = self.schema_.shape
-        scale = torch.where(stats.std > 0, stats.std, 1.0)
+        scale = torch.where(stats.std > 0, stats.std, torch.inf)  # a constant column tells nothing
         if self.schema_.is_image:  # one spread for all pixels, so that an image keeps its contrasts
             scale = torch.full_like(stats.std, stats.overall_std or 1.0)
         scaling = Standardise(shape)

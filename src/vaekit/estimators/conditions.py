@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import check_array
 from sklearn.utils.validation import _get_feature_names
 
 from vaekit.errors import DataError, DataTypeError, OptionError, join
 from vaekit.estimators.inputs import check_precision
-from vaekit.estimators.labels import number_labels, same, unseen
+from vaekit.estimators.labels import check_targets, number_labels, one_column, same, unseen
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +134,7 @@ def _check_length(name: str, length: int, n: int | None, what: str) -> None:
 
 
 def _labels(y: Any) -> np.ndarray:
-    labels = column_or_1d(y, warn=True)
+    labels = one_column(y)
     if labels.dtype.kind == "O":
         if any(label is None or not same(label, label) for label in labels):
             raise DataError("Input y contains NaN: every row needs its label.")
@@ -152,7 +151,7 @@ def _labels(y: Any) -> np.ndarray:
         raise DataError(
             "y holds real numbers, which are no labels (Unknown label type: continuous); give them as condition=."
         )
-    check_classification_targets(labels)
+    check_targets(labels)
     return labels
 
 

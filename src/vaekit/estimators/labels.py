@@ -30,7 +30,10 @@ def read_labels(y: Any, n: int | None) -> tuple[np.ndarray, np.ndarray]:
         raise DataError("A classifier requires y to be passed, but the target y is None.")
     kinds = {isinstance(label, str) for label in y} if isinstance(y, (list, tuple)) else set()
     mixed = len(kinds) == 2  # so that a -1 among strings stays one
-    y = column_or_1d(np.asarray(y, dtype=object if mixed else None), warn=True)
+    y = np.asarray(y, dtype=object if mixed else None)
+    if y.dtype.kind == "c":
+        raise DataTypeError(_KIND.format(y.dtype))
+    y = one_column(y)
     if n is not None and len(y) != n:
         raise DataError(f"X has {n} rows, but y has {len(y)} labels.")
     if y.dtype.kind == "O":
@@ -55,7 +58,10 @@ def read_labels(y: Any, n: int | None) -> tuple[np.ndarray, np.ndarray]:
 
 
 _KIND = "Labels must be strings, whole numbers or booleans, but y holds some of type {}."
-_NAN = "Input y contains NaN; mark rows without a label by -1, or None where labels are strings."
+_NAN = (
+    "Input y contains NaN; mark rows without a label by -1, or None where labels are strings (pandas makes that NaN: "
+    "y.astype(object).where(y.notna(), None))."
+)
 
 
 def same(label: Any, other: Any) -> bool:
@@ -75,8 +81,24 @@ def _checked(labels: np.ndarray) -> np.ndarray:
     elif labels.dtype.kind not in "biuf":
         raise DataTypeError(_KIND.format(labels.dtype))
     elif len(labels):
-        check_classification_targets(labels)
+        check_targets(labels)
     return labels
+
+
+def one_column(y: Any) -> np.ndarray:
+    """scikit-learn's `column_or_1d`, whose errors are DataErrors here."""
+    try:
+        return column_or_1d(y, warn=True)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+
+
+def check_targets(labels: np.ndarray) -> None:
+    """scikit-learn's `check_classification_targets`, whose errors are DataErrors here."""
+    try:
+        check_classification_targets(labels)
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def find_classes(labels: np.ndarray) -> np.ndarray:

@@ -186,6 +186,8 @@ class PixelCNN(DensityEstimator):
             raise DataError(f"observed must hold booleans of shape {shape} or {(len(images), *shape)}.")
         if len(shape) == 3 and (seen != seen[..., :1, :, :]).any():
             raise DataError("observed must be alike for all channels of a pixel, which are drawn together.")
+        if not len(images):
+            raise DataError("X holds no images.")
         seen = np.broadcast_to(seen, (len(images), *shape)).copy()
         check_draws("n", len(images), random_state)
         rows = self._prepare(self._read(np.where(seen, images, 0)), training=False)

@@ -118,7 +118,7 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     >>> round(frechet_distance(rng.normal(size=(4000, 2)), rng.normal(3, 1, size=(4000, 2))))
     18
     """
-    _check(a, b, 2)
+    a, b = _checked(a, b, 2)
     first, second = (np.atleast_2d(np.cov(part.T)) for part in (a, b))
     values, vectors = np.linalg.eigh(first)
     half = vectors * np.sqrt(values.clip(0)) @ vectors.T
@@ -133,7 +133,7 @@ def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
     Args:
         a, b: (n, F) and (m, F) features.
     """
-    _check(a, b, 2)
+    a, b = _checked(a, b, 2)
     n, m = len(a), len(b)
 
     def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -161,11 +161,15 @@ def precision_recall(real: np.ndarray, sampled: np.ndarray, neighbours: int = 3)
         OptionError: k is below 1.
     """
     _check_count("neighbours", neighbours)
-    _check(real, sampled, neighbours + 1)
+    real, sampled = _checked(real, sampled, neighbours + 1)
+    centre = real.mean(0)  # distances of rows far from 0 lose digits
+    real, sampled = real - centre, sampled - centre
     return _within(sampled, real, neighbours), _within(real, sampled, neighbours)
 
 
-def _check(a: np.ndarray, b: np.ndarray, least: int) -> None:
+def _checked(a: Any, b: Any, least: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features as float64."""
+    a, b = (np.asarray(part, dtype=np.float64) for part in (a, b))
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < least:
         raise DataError(
             f"Features must be two matrices with as many columns and at least {least} rows, not of shapes {a.shape} "
@@ -173,6 +177,7 @@ def _check(a: np.ndarray, b: np.ndarray, least: int) -> None:
         )
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise DataError("Features hold NaN or infinity: the rows that they are of do, or the network failed.")
+    return a, b
 
 
 def _check_count(name: str, value: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from vaekit.nn import Standardise
@@ -12,7 +13,8 @@ class Autoencoder(nn.Module):
 
     .. math:: L(x) = \frac1D \sum_d \left(\frac{x_d - \hat x_d}{s_d}\right)^2
 
-    with s the columns' standard deviations (one for all pixels of an image). Hinton and Salakhutdinov (2006).
+    with s the columns' standard deviations (one for all pixels of an image); a column that is constant in training is
+    given back as that constant, whatever its values, and has no error there. Hinton and Salakhutdinov (2006).
 
     Args:
         encoder: module from (B, \*shape), standardised, to (B, L).
@@ -34,13 +36,14 @@ class Autoencoder(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         r"""Codes (B, L) to (B, \*shape) in the data's units."""
-        loc = self.scaling.loc
-        return loc + self.scaling.scale * self.decoder(z).reshape(-1, *loc.shape)
+        loc, scale = self.scaling.loc, self.scaling.scale
+        return torch.where(scale.isinf(), loc, loc + scale * self.decoder(z).reshape(-1, *loc.shape))
 
     def errors(self, x: Tensor) -> Tensor:
         """(B,) mean squared error of each example in standardised units: what training lowers."""
         target = self.scaling(x)
-        return (self.decoder(self.encoder(target)).reshape(x.shape) - target).flatten(1).square().mean(1)
+        errors = self.decoder(self.encoder(target)).reshape(x.shape) - target
+        return errors.masked_fill(self.scaling.scale.isinf(), 0.0).flatten(1).square().mean(1)
 
     def squared_errors(self, x: Tensor) -> Tensor:
         """(B,) mean squared error of each example in the data's units."""

@@ -121,7 +121,7 @@ def check_autoregressive(base: Likelihood, what: str) -> None:
     if base.name not in ("bernoulli", "logistic_mixture"):
         raise OptionError(
             f"{what} needs binary pixels or whole levels, likelihood='bernoulli' or 'logistic_mixture', "
-            f"not {base.name!r}."
+            f"not {base.name!r}. Levels of grey between 0 and 1 become whole as np.round(255 * X)."
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from vaekit.errors import TrainingError, VaekitError
+from vaekit.errors import OptionError, TrainingError, VaekitError
 from vaekit.randomness import isolated_rng, rng_state, set_rng_state
 from vaekit.training.averaging import MovingAverage
 from vaekit.training.checkpoint import Checkpoint, TrainingState
@@ -138,9 +138,12 @@ def train(
         The final state with its history.
 
     Raises:
+        OptionError: within torch.inference_mode().
         TrainingError: the value turned NaN or infinite; `model` then holds the last good weights.
         Interrupted: the checkpoint was asked to stop and has been written.
     """
+    if torch.is_inference_mode_enabled():
+        raise OptionError("Training needs gradients, which torch.inference_mode() rules out: fit outside of it.")
     small = settings.batch_size * _multiply_adds(model, rows) < _SMALL_WORK
     with isolated_rng(seed), torch.enable_grad(), _threads(1 if small else torch.get_num_threads()):
         return _train(model, rows, value, settings, state or TrainingState(), validate, callbacks, checkpoint)
