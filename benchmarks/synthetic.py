@@ -76,7 +76,7 @@ def short(n: int) -> dict[str, Any]:
     """Parameters for a short fit to n rows: 64 rows a step, or a 25th of many, and 70 steps and a tenth of n."""
     batch = max(64, n // 25)
     epochs = max(1, round((70 + n / 10) * batch / n))
-    return {"batch_size": batch, "epochs": epochs, "samples": 5, "learning_rate": 8e-3, "validation_every": 10}
+    return {"batch_size": batch, "epochs": epochs, "samples": 5, "learning_rate": 8e-3}
 
 
 def draw(method: str, table: Table, train: pd.DataFrame, seed: int, quick: bool) -> tuple[pd.DataFrame, dict[str, Any]]:

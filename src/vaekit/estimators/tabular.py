@@ -69,9 +69,9 @@ class TabularVAE(BoundEstimator):
             at each visit; all observed cells are still explained. Any q gives a bound, so this is one too.
         batch_size: rows a step; None takes a twenty-fifth of the rows, but 32 at least and 1,024 at most.
         epochs, learning_rate, schedule, optimizer, epsilon, weight_decay, clip_norm, average: as of `VAE`.
-        validation_fraction, validation_samples, validation_every, patience, warm_start, device, callbacks: as of `VAE`.
-        random_state: None, an int or a RandomState; a fit is a function of it, the data and the parameters.
-        verbose: 0 for silence.
+        validation_fraction: as of `VAE`, but None, as of a small table a part is too few rows to tell when to stop.
+        validation_samples, validation_every, patience, warm_start, device, callbacks, random_state, verbose: as of
+            `VAE`.
 
     Attributes:
         schema_: the columns: `schema_.all_columns` says of each what it is and what was learned of it.
@@ -115,7 +115,7 @@ class TabularVAE(BoundEstimator):
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         average: float | None = 0.99,
-        validation_fraction: float | None = 0.1,
+        validation_fraction: float | None = None,
         validation_samples: int | None = None,
         validation_every: int = 1,
         patience: int | None = 40,
