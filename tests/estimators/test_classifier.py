@@ -332,7 +332,8 @@ BAD_LABELS = {
     "NaN among strings": (
         pd.Series(np.where(FEW < 0, np.nan, NAMES[Y].astype(object))),
         DataError,
-        "Input y contains NaN; mark rows without a label by -1, or None where labels are strings.",
+        "Input y contains NaN; mark rows without a label by -1, or None where labels are strings. What pandas made NaN "
+        "is None again after y.astype(object).where(y.notna(), None).",
     ),
     "infinity": (np.where(FEW < 0, np.inf, FEW), DataError, "Input y contains infinity, which is no label."),
     "-1 as a string": (
@@ -345,6 +346,12 @@ BAD_LABELS = {
         np.where(Y == 0, 7, NAMES[Y].astype(object)),
         DataTypeError,
         "y holds both strings and other labels; make all of them strings, but for -1 or None.",
+    ),
+    "two columns": (np.eye(3)[Y], DataError, "y should be a 1d array, got an array of shape (150, 3) instead."),
+    "complex": (
+        Y * 1j,
+        DataTypeError,
+        "Labels must be strings, whole numbers or booleans, but y holds some of type complex128.",
     ),
     "length": (FEW[:9], DataError, "X has 150 rows, but y has 9 labels."),
     "None": (None, DataError, "A classifier requires y to be passed, but the target y is None."),

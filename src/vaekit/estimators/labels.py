@@ -42,7 +42,7 @@ def read_labels(y: Any, n: int | None) -> tuple[np.ndarray, np.ndarray]:
         )
         kinds = {isinstance(label, str) for label in y[there]}
         if any(not same(label, label) for label in y[there]):
-            raise DataError(_NAN)
+            raise DataError(_NAN + _NAN_OF_PANDAS)
         if len(kinds) == 2:
             raise DataTypeError("y holds both strings and other labels; make all of them strings, but for -1 or None.")
         for label in y[there]:
@@ -58,10 +58,8 @@ def read_labels(y: Any, n: int | None) -> tuple[np.ndarray, np.ndarray]:
 
 
 _KIND = "Labels must be strings, whole numbers or booleans, but y holds some of type {}."
-_NAN = (
-    "Input y contains NaN; mark rows without a label by -1, or None where labels are strings (pandas makes that NaN: "
-    "y.astype(object).where(y.notna(), None))."
-)
+_NAN = "Input y contains NaN; mark rows without a label by -1, or None where labels are strings."
+_NAN_OF_PANDAS = " What pandas made NaN is None again after y.astype(object).where(y.notna(), None)."
 
 
 def same(label: Any, other: Any) -> bool:
