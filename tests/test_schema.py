@@ -354,9 +354,13 @@ def test_numbers_that_are_names_of_other_nodes_warn():
 
 
 def test_nodes_are_known_by_name_where_both_graphs_have_names_or_numbers_for_names():
-    graph, bare, text = numbered(), Graph.from_edges([[0, 1]], n_nodes=4), Graph(numbered(), names="abcd")
+    graph, bare, text = numbered(), Graph(networkx.path_graph(4)), Graph(numbered(), names="abcd")
+    rows = Graph(bare.adjacency)
+    assert bare.numbered and Graph(bare).numbered and bare.with_edges(bare.edges).numbered
+    assert not (rows.numbered or graph.numbered or Graph(bare, names="abcd").numbered)
     assert graph.known_by_name(bare) and bare.known_by_name(graph) and graph.known_by_name(text)
-    assert not bare.known_by_name(text) and not text.known_by_name(bare) and not bare.known_by_name(bare)
+    assert bare.known_by_name(text) and not bare.known_by_name(Graph(bare))
+    assert not any(rows.known_by_name(other) or other.known_by_name(rows) for other in (graph, bare, text, rows))
     assert bare.places == {"0": 0, "1": 1, "2": 2, "3": 3} and text.places == {"a": 0, "b": 1, "c": 2, "d": 3}
 
 
@@ -372,6 +376,12 @@ def test_pandas_tables_are_taken_by_the_names_of_the_nodes():
     assert Graph(table, known.reset_index(drop=True)).features.ravel().tolist() == [1, 2, 3]
     assert Graph(table.to_numpy(), known).names is None  # rows without names are in order
     assert Graph(pd.DataFrame(table.to_numpy())).names is None
+    assert Graph(networkx.to_pandas_adjacency(networkx.karate_club_graph())).names is None
+    assert Graph(table.astype("Int64")).edges.tolist() == [[0, 2], [1, 2]]
+    assert Graph(table, known, names=list("pqr")).features.ravel().tolist() == [2, 3, 1]
+    assert Graph(table, labels=pd.Categorical(list("aba"))).labels.tolist() == ["a", "b", "a"]
+    with pytest.raises(DataError, match=r"Graph.from_edges takes a list of edges\.$"):
+        Graph(pd.DataFrame({"source": [0, 1, 2], "target": [1, 2, 3]}, index=[4, 5, 7]))
     assert Graph(pd.DataFrame(table.to_numpy(), columns=list("xyz"))).names == ("x", "y", "z")
 
 

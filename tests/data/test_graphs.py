@@ -70,6 +70,9 @@ HEADER = "Line 1 is a header."
         ("From To\n0 1\n1 2\n", None, [[0, 1], [1, 2]], f"{NUMBERED} {HEADER}"),
         ("person,friend\n0,1\n1,2\n", None, [[0, 1], [1, 2]], f"{NUMBERED} {HEADER}"),
         ('0 1 {}\n1 2 {"a": 3}\n', None, [[0, 1], [1, 2]], NUMBERED),
+        ("a,b {y}\nc,b {z}\n", ("a", "b {y}", "c", "b {z}"), [[0, 1], [2, 3]], NAMED),
+        ("a\tb {y}\nb {y}\tc\n", ("a", "b {y}", "c"), [[0, 1], [1, 2]], NAMED),
+        ("{a} {b}\n{b} {c}\n", ("{a}", "{b}", "{c}"), [[0, 1], [1, 2]], NAMED),
         ("# x\nperson,friend\n0,1\n1,2\n", None, [[0, 1], [1, 2]], f"{NUMBERED} Line 2 is a header."),
         ("person,friend\na,b\n", ("person", "friend", "a", "b"), [[0, 1], [2, 3]], NAMED),
         (
@@ -101,6 +104,7 @@ def test_edge_lists(
         ("id,source,target\n2,0,1\n.5,1,2\n", [1, 1]),
         ("0 1 {'weight': 2}\n1 2 {'since': 3, 'weight': 0.5, 'x': 'y'}\n", [2, 0.5]),
         ("a,b,{'weight': 2}\nb,c,{'weight': 0.5}\n", [2, 0.5]),
+        ('0 1 {"weight": 2}\n1 2 {"weight": 0.5}\n', [2, 0.5]),
         ("0 1 1\n1 2 1\n", [1, 1]),
     ],
 )

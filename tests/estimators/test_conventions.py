@@ -246,6 +246,9 @@ def test_constant_columns_of_an_autoencoder_are_given_back(unit):
     X[:, 3] = 5
     model = Autoencoder(2, (8,), epochs=3, verbose=0, random_state=0).fit(X * np.float32(unit))
     assert (model.reconstruct(X * np.float32(unit))[:, 3] == np.float32(5) * np.float32(unit)).all()
+    z = torch.zeros(1, 2, requires_grad=True)
+    model.model_.decode(z).sum().backward()
+    assert z.grad is not None and z.grad.isfinite().all() and z.grad.any()
     new = X[:5] * np.float32(unit)
     same = model.transform(new)
     error = -model.score_samples(new)

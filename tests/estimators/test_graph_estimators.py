@@ -451,6 +451,10 @@ def test_nodes_that_are_numbers_in_another_order_are_refused(cls):
     assert sorted(shuffled.names, key=int) == [str(i) for i in range(34)] != list(shuffled.names)
     for use in (estimator.transform, lambda graph: estimator.score_edges([[0, 1]], graph)):
         assert "in another order" in said(DataError, lambda use=use: use(shuffled))
+    rows = Graph(shuffled.adjacency)  # of which nothing is known but their order
+    np.testing.assert_array_equal(
+        cls(**SMALL).fit(shuffled).transform(rows), cls(**SMALL).fit(rows).transform(shuffled)
+    )
     back = cls(**SMALL).fit(shuffled)
     assert "in another order" in said(DataError, lambda: back.transform(estimator.graph_))
 
@@ -466,7 +470,35 @@ def test_pairs_to_leave_out_of_numbered_nodes(cls):
     named = cls(**SMALL).fit(NUMBERS)
     pairs = named.predict_links(3)
     by_name = networkx.Graph(np.array(named.graph_.names)[pairs].astype(int).tolist())
-    assert not {*map(tuple, named.predict_links(9, exclude=by_name).tolist())} & {*map(tuple, pairs.tolist())}
+    as_rows = Graph.from_edges(pairs, n_nodes=34)
+    bare = cls(**SMALL).fit(Graph(NUMBERS).adjacency)
+    for model, exclude in (
+        (named, by_name),
+        (named, as_rows),
+        (named, as_rows.adjacency),
+        (named, as_rows.adjacency.toarray()),
+        (bare, networkx.Graph(pairs.tolist())),
+    ):
+        assert not {*map(tuple, model.predict_links(9, exclude=exclude).tolist())} & {*map(tuple, pairs.tolist())}
+
+
+@BOTH
+def test_saved_models_know_nodes_by_number(cls, tmp_path):
+    cls(**SMALL).fit(networkx.karate_club_graph()).save(tmp_path / "numbered")
+    cls(**SMALL).fit(Graph(networkx.karate_club_graph()).adjacency).save(tmp_path / "rows")
+    assert "in another order" in said(DataError, lambda: vaekit.load(tmp_path / "numbered").transform(NUMBERS))
+    assert vaekit.load(tmp_path / "rows").transform(NUMBERS).shape == (34, 3)
+
+
+def test_larger_graphs_of_one_form_are_others():
+    ring = [Graph(networkx.cycle_graph(n), np.ones((n, 2))) for n in (100, 60)]
+    split = split_edges(ring[1], random_state=0)
+    assert VGAE(**SMALL).fit(ring[0]).evaluate(split)["auc"] is not None
+    assert "are in the graph" in said(DataError, lambda: VGAE(**SMALL).fit(ring[1]).evaluate(split))
+    rows = split_edges(Graph(Graph(NUMBERS).adjacency, np.ones((34, 2))), random_state=0)
+    assert "are in the graph" in said(
+        DataError, lambda: VGAE(**SMALL).fit(Graph(NUMBERS, np.ones((34, 2)))).evaluate(rows)
+    )
 
 
 def test_scores_of_a_split_do_not_warn():

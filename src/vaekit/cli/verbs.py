@@ -204,7 +204,8 @@ def _condition(run: Path, estimator: Any, label: str | None) -> dict[str, Any]:
         raise OptionError(f"{run} was fitted with vectors: load it in Python and give sample its condition=.")
     names = (read_config(run).get("data") or {}).get("label_names") or []
     named = {str(names[each] if each in range(len(names)) else each): each for each in classes.tolist()}
-    known = {str(each): each for each in classes.tolist()} | named
+    numbers = {} if any(name.isdecimal() for name in named) else {str(each): each for each in classes.tolist()}
+    known = numbers | named
     if label not in known:
         what = "needs --label" if label is None else f"has no label {label!r}"
         raise OptionError(f"{run} {what}: one of {', '.join(named)}.")

@@ -25,6 +25,13 @@ _WHOLE = r"^(0|[1-9][0-9]{0,17})$"
 _NO_EDGE = re.compile(r"^[ \t]*(?:[#%].*)?(?:\n|\Z)", re.MULTILINE)
 
 
+# two nodes, and a third cell of what networkx knows of the edge
+_OF_NETWORKX = re.compile(
+    r"^([^ ,\t\n]+ [^ ,\t\n]+ |[^,\t\n]+,[^,\t\n]+,|[^\t\n]+\t[^\t\n]+\t)(\{[^{}\n]*\})$", re.MULTILINE
+)
+_WEIGHT = re.compile(r"""['"]weight['"]: ([^,{}]+)""")
+
+
 class Layout:
     """How the lines of an edge list are cut into cells, told from the first that is neither empty nor a comment.
 
@@ -101,9 +108,8 @@ def parse_edges(text: str, path: Path) -> tuple[Graph, list[str]]:
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if "{" in text:  # networkx ends its lines with what it knows of the edge
-        text = re.sub(r"([ ,\t])\{[^{}\n]*'weight': ([^,{}\n]+)[^{}\n]*\}$", r"\1\2", text, flags=re.MULTILINE)
-        text = re.sub(r"[ ,\t]\{[^{}\n]*\}$", "", text, flags=re.MULTILINE)
+    if "{" in text:
+        text = _OF_NETWORKX.sub(_without_braces, text)
     layout = Layout(text, path)
     frame = _cells(text, layout)
     said: list[str] = []
@@ -124,7 +130,14 @@ def parse_edges(text: str, path: Path) -> tuple[Graph, list[str]]:
         )
         said.append(f"{weight}, from {weights.min():g} to {weights.max():g}.")
     edges, names, n_nodes, how = _numbered(frame) if all(w.all() for w in whole) else _named(frame)
-    return Graph.from_edges(edges, weights, n_nodes=n_nodes, names=names), [how, *said]
+    graph = Graph.from_edges(edges, weights, n_nodes=n_nodes, names=names)
+    graph.numbered = names is None
+    return graph, [how, *said]
+
+
+def _without_braces(line: re.Match[str]) -> str:
+    weight = _WEIGHT.search(line[2])
+    return f"{line[1]}{weight[1]}" if weight else line[1][:-1]
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -18,7 +18,10 @@ from vaekit.schema import Dataset
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _CHUNK = 1 << 20
-_OF_CAMERAS, _ORIENTATION = ("JPEG", "MPO", "WEBP"), 0x0112  # formats with EXIF that pillow does not turn by itself
+_OF_CAMERAS, _ORIENTATION = (
+    ("JPEG", "MPO", "WEBP"),
+    0x0112,
+)  # formats of cameras that pillow does not turn by itself, as it does TIFF
 
 # What pillow was seen to raise on damaged pictures (its UnidentifiedImageError is an OSError).
 _DAMAGE = (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, MemoryError, struct.error, zlib.error)
@@ -140,9 +143,10 @@ def _turn(picture: Any) -> int:
     if picture.format not in _OF_CAMERAS:
         return 1
     try:
-        return picture.getexif().get(_ORIENTATION, 1)
+        turn = picture.getexif().get(_ORIENTATION)
     except _DAMAGE:
         return 1
+    return turn if turn in range(1, 9) else 1
 
 
 def _pixels(path: Path, grey: bool) -> np.ndarray:

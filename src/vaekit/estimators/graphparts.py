@@ -68,11 +68,12 @@ def excluded_pairs(graph: Graph, exclude: Any) -> Any:
     dense = graph.n_nodes > 2 and getattr(exclude, "shape", None) == graph.adjacency.shape
     if dense or scipy.sparse.issparse(exclude) or hasattr(exclude, "edges") or hasattr(exclude, "edge_index"):
         other = Graph(exclude)
-        if graph.known_by_name(other):
+        numbers = graph.names is None and other.names is not None and all(map(str.isdecimal, other.names))
+        if numbers or graph.known_by_name(other):
             pairs = np.array(list(other.places))[other.edges]
             pairs = pairs if graph.names else pairs.astype(np.int64)
         elif other.n_nodes == graph.n_nodes:
-            pairs = other.edges
+            return other.adjacency
         else:
             raise DataError(f"exclude has {other.n_nodes} nodes, but the graph has {graph.n_nodes}.")
     pairs = graph.pairs(pairs, "exclude")
@@ -87,6 +88,8 @@ def graph_tensors(graph: Graph) -> dict[str, Tensor]:
     for name in _TEXT:
         if name in arrays and arrays[name].dtype.kind == "U":
             arrays[f"{name}_json"] = np.frombuffer(json.dumps(arrays.pop(name).tolist()).encode(), np.uint8)
+    if graph.numbered:
+        arrays["numbered"] = np.ones(1, np.uint8)
     return {f"graph.{name}": torch.from_numpy(np.array(array)) for name, array in arrays.items()}
 
 
@@ -96,4 +99,7 @@ def graph_from_tensors(tensors: dict[str, Tensor]) -> Graph:
     for name in _TEXT:
         if f"{name}_json" in arrays:
             arrays[name] = np.array(json.loads(arrays.pop(f"{name}_json").tobytes()))
-    return graph_from_arrays(arrays, "The graph that was saved")
+    numbered = arrays.pop("numbered", None)
+    graph = graph_from_arrays(arrays, "The graph that was saved")
+    graph.numbered = numbered is not None
+    return graph

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from vaekit.nn import Standardise
@@ -37,7 +36,7 @@ class Autoencoder(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         r"""Codes (B, L) to (B, \*shape) in the data's units."""
         loc, scale = self.scaling.loc, self.scaling.scale
-        return torch.where(scale.isinf(), loc, loc + scale * self.decoder(z).reshape(-1, *loc.shape))
+        return loc + scale.masked_fill(scale.isinf(), 0.0) * self.decoder(z).reshape(-1, *loc.shape)
 
     def errors(self, x: Tensor) -> Tensor:
         """(B,) mean squared error of each example in standardised units: what training lowers."""

@@ -280,7 +280,9 @@ def _use(folder: str | Path, config: dict[str, Any]) -> tuple[list[str], list[st
     if draws:
         python.append(f"{f'new = model.sample(10{given})':37s} # rows drawn from the model")
         python.append(f"{f'log_px = model.score_samples({rows})':37s} # log p(x) in nats: low where a row is unusual")
-    quoted, option = shlex.quote(run), f" --label {shlex.quote(str(label))}" if conditional else ""
+    names: Any = config["data"].get("label_names") or []
+    named = names[label] if label in range(len(names)) else label
+    quoted, option = shlex.quote(run), f" --label {shlex.quote(str(named))}" if conditional else ""
     shell = [
         f"vaekit evaluate {quoted}{' --samples 5000' if draws and codes else ''}",
     ]

@@ -84,13 +84,18 @@ def from_matrix(adjacency: Any) -> tuple[Any, list[str] | None]:
         raise DataError(f"The adjacency has the shape {adjacency.shape}, but (N, N) is needed.")
     if adjacency.dtype.kind not in "biuf":
         raise DataTypeError(f"The adjacency holds values of type {adjacency.dtype} where weights belong.")
-    if adjacency.dtype.kind in "iu" and adjacency.dtype.itemsize < 8:
+    if scipy.sparse.issparse(adjacency) and adjacency.dtype.kind in "iu" and adjacency.dtype.itemsize < 8:
         adjacency = adjacency.astype(np.int64)  # entries of one place add up
     return scipy.sparse.csr_array(adjacency), names
 
 
 def _named(table: Any) -> tuple[Any, list[str] | None]:
     """The values of a pandas adjacency, columns in the order of the rows, and the names of its nodes."""
+    values = table.to_numpy()
+    if values.dtype.kind == "O" and all(str(dtype)[:3] in ("Int", "UIn", "Flo", "boo") for dtype in table.dtypes):
+        table = table.astype(np.float64)  # types of pandas with missing values
+    if values.shape[0] != values.shape[1]:
+        return values, None
     both = (table.index, table.columns)
     rows, columns = (None if _is_default(index) else [str(name) for name in index] for index in both)
     if rows is not None and columns is not None:
@@ -102,8 +107,8 @@ def _named(table: Any) -> tuple[Any, list[str] | None]:
 
 
 def _is_default(index: Any) -> bool:
-    """Whether an index of pandas is 0, 1, ... that nobody gave."""
-    return hasattr(index, "start") and (index.start, index.step) == (0, 1)
+    """Whether an index of pandas is 0, 1, ..., as where nobody gave one."""
+    return list(index) == list(range(len(index)))
 
 
 def in_order(values: Any, names: tuple[str, ...] | None) -> Any:
@@ -112,7 +117,7 @@ def in_order(values: Any, names: tuple[str, ...] | None) -> Any:
     Raises:
         DataError: the index holds other names.
     """
-    if names is None or not comes_from(values, "pandas") or _is_default(values.index):
+    if names is None or not comes_from(values, "pandas") or not hasattr(values, "iloc") or _is_default(values.index):
         return values
     index = [str(name) for name in values.index]
     if sorted(index) != sorted(names):

@@ -51,6 +51,8 @@ class Graph:
         features: (N, F) float32 array or csr_array, or None.
         labels: (N,) array, or None.
         names: (N,) tuple of str, or None.
+        numbered: whether nodes without names are called 0, 1, ..., as those of networkx or of a file, and do not only
+            stand in some order, as the rows of a matrix.
         notes: what the rules changed, a sentence each.
 
     Raises:
@@ -68,8 +70,10 @@ class Graph:
 
     def __init__(self, adjacency: Any, features: Any = None, labels: Any = None, names: Any = None) -> None:
         notes: list[str] = []
+        self.numbered, own_names = False, None
         if isinstance(adjacency, Graph):
             given = adjacency
+            self.numbered = given.numbered and names is None
             features = given.features if features is None else features
             labels = given.labels if labels is None else labels
             names = given.names if names is None else names
@@ -77,6 +81,7 @@ class Graph:
             matrix = given.adjacency
         elif comes_from(adjacency, "networkx") and hasattr(adjacency, "nodes"):
             matrix, own_names = from_networkx(adjacency, notes)
+            self.numbered = own_names is None and names is None
             names = own_names if names is None else names
         elif hasattr(adjacency, "edge_index"):
             matrix, own_features, own_labels = from_geometric(adjacency, notes)
@@ -87,7 +92,8 @@ class Graph:
             names = own_names if names is None else names
         self.adjacency = symmetric(matrix, notes)
         self.names = None if names is None else checked_names(names, self.n_nodes)
-        features, labels = (in_order(known, self.names) for known in (features, labels))
+        called = self.names if own_names is None else tuple(own_names)
+        features, labels = (in_order(known, called) for known in (features, labels))
         self.features = None if features is None else checked_features(features, self.n_nodes)
         self.labels = None if labels is None else checked_labels(labels, self.n_nodes)
         self.notes = tuple(notes)
@@ -167,8 +173,8 @@ class Graph:
     def index(self, nodes: Any) -> np.ndarray:
         """Numbers of nodes given by name or by number, int64, in the shape in which they are given.
 
-        Whole numbers are places in the order of the nodes, also where the nodes have other numbers for names: then a
-        warning says so. Names are text.
+        Whole numbers are places in the order of the nodes, with a warning where such a number is the name of another
+        node. Names are text.
 
         Raises:
             DataError: there is no such node.
@@ -206,7 +212,8 @@ class Graph:
             return np.zeros((0, 2), np.int64)
         if array.ndim == 0 and array.dtype.kind == "O":
             raise DataTypeError(f"{what} must be an array or list of pairs, not a {type(pairs).__name__}.")
-        if array.dtype.kind not in "iu" and array.ndim == 2 and array.shape[1] == 2:
+        text = array.dtype.kind not in "iu"
+        if array.shape[1:] == (2,) and (text or (array.max() >= self.n_nodes and self._hint(array.max()))):
             return self.index(array)
         array = checked_pairs(array, self.n_nodes, what)
         self._warn_of_numbers(array)
@@ -243,15 +250,14 @@ class Graph:
         weights = self.adjacency[edges[:, 0], edges[:, 1]] if len(edges) else None
         kept = from_list(edges, weights, self.n_nodes, [])
         graph = Graph(kept, self.features, self.labels, self.names)
-        graph.notes = self.notes
+        graph.notes, graph.numbered = self.notes, self.numbered
         return graph
 
     def known_by_name(self, other: Graph) -> bool:
-        """Whether nodes of both graphs are told by `places`: where both have names, or those of one are numbers."""
-        if self.names is None or other.names is None:
-            names = self.names or other.names
-            return names is not None and all(name.isdecimal() for name in names)
-        return True
+        """Whether nodes of both graphs are told by `places`: both have names, or one has and the other is numbered."""
+        if self.names is None and other.names is None:
+            return False
+        return all(graph.names is not None or graph.numbered for graph in (self, other))
 
     def __repr__(self) -> str:
         nodes, edges = count(self.n_nodes, "node"), count(self.n_edges, "edge")
