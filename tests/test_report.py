@@ -64,6 +64,12 @@ def test_the_numbers_are_the_summarys(tmp_path: Path) -> None:
     assert "density per unit of each column" in text
 
 
+@pytest.mark.parametrize(("changes", "plain"), [({}, True), ({"beta": 4}, False), ({"free_bits": 0.1}, False)])
+def test_what_training_raised_is_named_once(changes: dict[str, Any], plain: bool, tmp_path: Path) -> None:
+    text, _ = report(tmp_path, VAE(latent_dim=3, **QUICK, **changes), IRIS)
+    assert ("what training raises" in text, "Training weighted the KL otherwise" in text) == (plain, not plain)
+
+
 def test_the_first_ten_lines_say_what_it_is_and_what_it_is_worth(tmp_path: Path) -> None:
     text, summary = report(tmp_path, VAE(latent_dim=3, **QUICK), IRIS)
     top = "\n".join(text.splitlines()[:10])

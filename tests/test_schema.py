@@ -374,7 +374,9 @@ def test_pandas_tables_are_taken_by_the_names_of_the_nodes():
     graph = Graph(table, known, known["x"])
     assert graph.features.ravel().tolist() == graph.labels.tolist() == [2, 3, 1]
     assert Graph(table, known.reset_index(drop=True)).features.ravel().tolist() == [1, 2, 3]
-    assert Graph(table.to_numpy(), known).names is None  # rows without names are in order
+    numbers = known.set_axis([2, 0, 1], axis=0)
+    assert Graph(networkx.path_graph(3), numbers).features.ravel().tolist() == [2, 3, 1]
+    assert Graph(table.to_numpy(), numbers).features.ravel().tolist() == [1, 2, 3]  # rows without names are in order
     assert Graph(pd.DataFrame(table.to_numpy())).names is None
     assert Graph(networkx.to_pandas_adjacency(networkx.karate_club_graph())).names is None
     assert Graph(table.astype("Int64")).edges.tolist() == [[0, 2], [1, 2]]

@@ -18,10 +18,8 @@ from vaekit.schema import Dataset
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _CHUNK = 1 << 20
-_OF_CAMERAS, _ORIENTATION = (
-    ("JPEG", "MPO", "WEBP"),
-    0x0112,
-)  # formats of cameras that pillow does not turn by itself, as it does TIFF
+_OF_CAMERAS = ("JPEG", "MPO", "WEBP")  # formats that pillow does not turn upright by itself, as it does TIFF
+_ORIENTATION = 0x0112  # of EXIF
 
 # What pillow was seen to raise on damaged pictures (its UnidentifiedImageError is an OSError).
 _DAMAGE = (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, MemoryError, struct.error, zlib.error)

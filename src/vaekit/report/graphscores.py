@@ -107,7 +107,7 @@ def score_part(config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
                 k = name.partition("@")[2]
                 rows.append((f"Hits@{k}", f"{summary[name]:.3f}", f"share of the test edges of rank {k} or better"))
         if summary["spectral_auc"] is not None:
-            how = "inner products of the first eigenvectors of the training graph's Laplacian, a twentieth of N, to 128"
+            how = "inner products of leading eigenvectors of the training graph's Laplacian (N / 20, at most 128)"
             rows.append(("AUC, spectral baseline", f"{summary['spectral_auc']:.3f}", how))
             rows.append(("AP, spectral baseline", f"{summary['spectral_ap']:.3f}", "the same"))
         notes += _link_notes(summary)
@@ -182,7 +182,7 @@ def label_part(config: dict[str, Any], summary: dict[str, Any]) -> list[str]:
             (
                 "NMI",
                 f"{summary['nmi']:.3f}",
-                "k-means, a cluster a class: information shared, by chance more than 0",
+                "k-means, one cluster a class: information shared; chance gives more than 0",
             ),
             ("ARI", f"{summary['ari']:.3f}", "the same clusters: agreement on pairs of nodes, 0 is chance"),
         ]

@@ -111,13 +111,13 @@ def _is_default(index: Any) -> bool:
     return list(index) == list(range(len(index)))
 
 
-def in_order(values: Any, names: tuple[str, ...] | None) -> Any:
+def in_order(values: Any, names: tuple[str, ...]) -> Any:
     """The values; rows of pandas that have an index of their own in the order of the nodes' names.
 
     Raises:
         DataError: the index holds other names.
     """
-    if names is None or not comes_from(values, "pandas") or not hasattr(values, "iloc") or _is_default(values.index):
+    if not comes_from(values, "pandas") or not hasattr(values, "iloc") or _is_default(values.index):
         return values
     index = [str(name) for name in values.index]
     if sorted(index) != sorted(names):
@@ -267,8 +267,8 @@ def checked_labels(labels: Any, n: int) -> np.ndarray:
         values = np.array(["" if label is None else str(label) for label in values.reshape(-1)])
     if values.dtype.kind not in "biufU":
         raise DataTypeError(f"labels hold values of type {values.dtype}; give numbers or text.")
-    if values.dtype.kind == "f":
-        values = values.astype(np.float64 if values.dtype.itemsize > 8 else values.dtype.newbyteorder("="))
+    if values.dtype.kind == "f" and values.dtype.itemsize > 8:
+        values = values.astype(np.float64)  # no file has longer ones
     values = np.array(values, dtype=values.dtype.newbyteorder("="))
     if values.shape != (n,):
         raise DataError(f"labels has the shape {values.shape}, but ({n},) is needed: one for each node.")

@@ -92,12 +92,13 @@ class Graph:
             names = own_names if names is None else names
         self.adjacency = symmetric(matrix, notes)
         self.names = None if names is None else checked_names(names, self.n_nodes)
-        called = self.names if own_names is None else tuple(own_names)
-        features, labels = (in_order(known, called) for known in (features, labels))
+        self._places: dict[str, int] | None = None
+        if self.numbered or self.names is not None:
+            called = tuple(own_names or self.places)
+            features, labels = (in_order(known, called) for known in (features, labels))
         self.features = None if features is None else checked_features(features, self.n_nodes)
         self.labels = None if labels is None else checked_labels(labels, self.n_nodes)
         self.notes = tuple(notes)
-        self._places: dict[str, int] | None = None
 
     @classmethod
     def from_edges(
