@@ -138,3 +138,28 @@ class Faults:
         """Raise one OptionError that holds every sentence."""
         if self.found:
             raise OptionError(" ".join(self.found))
+
+
+def check_number(name: str, value: Any, **limits: Any) -> None:
+    """Raise OptionError unless `value` is a number within the limits of `Faults.number`.
+
+    >>> check_number("points", 1, low=2, integer=True)
+    Traceback (most recent call last):
+    ...
+    vaekit.errors.OptionError: points=1 must be a whole number of at least 2.
+    """
+    faults = Faults()
+    faults.number(name, value, **limits)
+    faults.raise_if_any()
+
+
+def check_seed(seed: Any) -> None:
+    """Raise OptionError unless `seed` is a whole number that every generator takes."""
+    check_number("seed", seed, low=0, high=2**32 - 1, integer=True)
+
+
+def check_choice(name: str, value: Any, known: Iterable[Any]) -> None:
+    """Raise OptionError unless `value` is one of `known`."""
+    faults = Faults()
+    faults.choice(name, value, known)
+    faults.raise_if_any()

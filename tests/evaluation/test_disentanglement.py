@@ -84,6 +84,12 @@ def test_they_are_functions_of_the_seed():
     assert factor_vae_score(TURNED, FACTORS) != factor_vae_score(TURNED, FACTORS, seed=1)
 
 
+@pytest.mark.parametrize("score", [sap, dci, factor_vae_score, disentanglement_scores])
+def test_what_is_no_seed(score):
+    with pytest.raises(OptionError, match=r"seed=0\.5 must be a whole number"):
+        score(MIXED, FACTORS, seed=0.5)
+
+
 # -- by brute force ----------------------------------------------------------------------------------------------------
 
 

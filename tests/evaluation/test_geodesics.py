@@ -2,8 +2,10 @@
 
 import math
 
+import pytest
 import torch
 
+from vaekit.errors import OptionError
 from vaekit.evaluation.geodesics import energy, geodesic, straight_line
 
 
@@ -28,6 +30,20 @@ def test_where_the_decoder_is_linear_it_is_the_straight_line():
     matrix = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
     a, b = torch.tensor([0.0, 1.0, 2.0]), torch.tensor([1.0, -1.0, 0.5])
     torch.testing.assert_close(geodesic(lambda z: z @ matrix, a, b, 6, steps=30), straight_line(a, b, 6))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"points": 1}, "points=1 must be a whole number of at least 2"),
+        ({"steps": 0.5}, "steps=0.5 must be a whole number of at least 0"),
+        ({"learning_rate": 0}, "learning_rate=0 must be a number above 0"),
+    ],
+)
+def test_counts_that_make_no_path(options, said):
+    with pytest.raises(OptionError) as error:
+        geodesic(polar, torch.zeros(2), torch.ones(2), **options)
+    assert said in str(error.value)
 
 
 def test_two_points_and_equal_ends_are_left_alone():

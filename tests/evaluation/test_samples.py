@@ -1,5 +1,7 @@
 """Distances between samples against closed forms and brute force, on features of a classifier that learns."""
 
+import math
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -120,6 +122,13 @@ def test_no_epochs_and_no_neighbours(digits):
         train_features(digits[0][:20], digits[1][:20], epochs=0)
     with pytest.raises(OptionError, match="neighbours=0 must be a whole number of at least 1"):
         precision_recall(RNG.normal(size=(6, 2)), RNG.normal(size=(6, 2)), neighbours=0)
+
+
+def test_missing_labels_and_what_is_no_seed(digits):
+    with pytest.raises(DataError, match="2 of the labels are missing: leave their images out"):
+        train_features(digits[0][:4], [0, 1, math.nan, math.nan])
+    with pytest.raises(OptionError, match="seed=-1 must be a whole number of at least 0"):
+        train_features(digits[0][:4], [0, 1, 0, 1], seed=-1)
 
 
 def test_worse_images_are_further_away(digits, network):

@@ -13,7 +13,7 @@ from typing import Any
 
 from vaekit.cli.rowdata import other_labels
 from vaekit.cli.split import SplitData, split_data
-from vaekit.errors import Faults, OptionError, RunError, TrainingError, WriteError, did_you_mean
+from vaekit.errors import Faults, OptionError, RunError, TrainingError, WriteError, check_choice, did_you_mean
 from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
 from vaekit.estimators.options import check_options, plain_params, settable
 from vaekit.estimators.trained import TrainedEstimator
@@ -122,10 +122,8 @@ def fit_run(
 
 def make_estimator(model: str, settings: list[str], *, epochs: int | None, seed: int, device: str) -> TrainedEstimator:
     """The estimator that the options describe; OptionError names all that is wrong with them."""
-    faults = Faults()
-    faults.choice("model", model, MODELS)
-    faults.raise_if_any()
-    cls = MODELS[model]
+    check_choice("model", model, MODELS)
+    cls, faults = MODELS[model], Faults()
     known = settable(cls)
     params: dict[str, Any] = {}
     for setting in settings:

@@ -15,9 +15,8 @@ from vaekit.cli.split import read_data
 from vaekit.data.csvtext import MISSING, is_numeral
 from vaekit.data.frames import as_frame, dtype_of, missing_in
 from vaekit.data.streams import is_lazy, lazily
-from vaekit.errors import OptionError
+from vaekit.errors import OptionError, check_choice
 from vaekit.estimators import TabularVAE, load
-from vaekit.estimators.options import check_choice
 from vaekit.runs import read_config
 from vaekit.schema import Column, TableSchema
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vaekit.errors import DataError, DataTypeError, Faults
+from vaekit.errors import DataError, DataTypeError, check_choice
 from vaekit.schema import ArraySchema, Dataset
 
 KINDS = ("array", "table", "images", "graph")
@@ -15,9 +15,7 @@ KINDS = ("array", "table", "images", "graph")
 def check_kind(kind: str | None) -> None:
     """Raise an OptionError unless `kind` is None or one of `KINDS`."""
     if kind is not None:
-        faults = Faults()
-        faults.choice("kind", kind, KINDS)
-        faults.raise_if_any()
+        check_choice("kind", kind, KINDS)
 
 
 def check_numbers(X: np.ndarray, where: str) -> np.ndarray:

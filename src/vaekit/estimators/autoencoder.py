@@ -12,9 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from vaekit.data.rows import Rows
+from vaekit.errors import check_choice
 from vaekit.estimators.inputs import like_input
 from vaekit.estimators.latent import LatentEstimator
-from vaekit.estimators.options import check_choice, check_draws
+from vaekit.estimators.options import check_draws
 from vaekit.evaluation.likelihood import active_units, mean_and_se
 from vaekit.models import Autoencoder as Model
 from vaekit.models.building import Headed, check_decoder, dry_run

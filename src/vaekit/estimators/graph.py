@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from vaekit.data.edges import EdgeSplit
-from vaekit.errors import DataError, Faults, OptionError
+from vaekit.errors import DataError, Faults, OptionError, check_number
 from vaekit.estimators.graphparts import (
     check_split,
     check_validation,
@@ -277,9 +277,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
             DataError: there is no such node, `exclude` has other nodes, or the graph is as in `transform`.
         """
         graph = self._checked(graph)
-        faults = Faults()
-        faults.number("k", k, low=1, integer=True)
-        faults.raise_if_any()
+        check_number("k", k, low=1, integer=True)
         number = None if node is None else one_node(graph, node)
         forbidden = graph.adjacency
         if exclude is not None:

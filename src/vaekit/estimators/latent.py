@@ -14,7 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
-from vaekit.errors import DataError, Faults, OptionError
+from vaekit.errors import DataError, OptionError, check_number
 from vaekit.estimators.base import BATCH, RowEstimator
 from vaekit.estimators.inputs import like_input, with_index_of
 from vaekit.estimators.options import check_draws
@@ -127,9 +127,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
         vector, L = np.asarray(attribute, dtype=np.float32), self.model_.latent_dim
         if vector.shape != (L,) or not np.isfinite(vector).all():
             raise DataError(f"An attribute must be {L} finite numbers, one for each latent unit.")
-        faults = Faults()
-        faults.number("strength", strength)
-        faults.raise_if_any()
+        check_number("strength", strength)
         return self._rebuilt(X, self._codes(X)[0] + np.float32(strength) * vector)
 
     def traverse(self, X: Any, unit: int, values: Any = (-3, -2, -1, 0, 1, 2, 3)) -> Any:
@@ -148,9 +146,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
             OptionError: there is no such unit.
         """
         code, values = self._code_of_one(X), np.asarray(values, dtype=np.float32)
-        faults = Faults()
-        faults.number("unit", unit, low=0, high=code.shape[1] - 1, integer=True)
-        faults.raise_if_any()
+        check_number("unit", unit, low=0, high=code.shape[1] - 1, integer=True)
         if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
             raise DataError("values must be a list of finite numbers.")
         codes = np.repeat(code, len(values), axis=0)
@@ -171,9 +167,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
             DataError: a or b is not one row.
             OptionError: `points` is no whole number of at least 2.
         """
-        faults = Faults()
-        faults.number("points", points, low=2, integer=True)
-        faults.raise_if_any()
+        check_number("points", points, low=2, integer=True)
         start, end = self._code_of_one(a), self._code_of_one(b)
         return self.inverse_transform(np.linspace(start[0], end[0], points))
 

@@ -253,13 +253,6 @@ def check_device(device: str) -> None:
     faults.raise_if_any()
 
 
-def check_choice(name: str, value: Any, known: list[Any]) -> None:
-    """Raise OptionError unless `value` is one of `known`."""
-    faults = Faults()
-    faults.choice(name, value, known)
-    faults.raise_if_any()
-
-
 def check_draws(name: str, value: Any, random_state: Any = None) -> None:
     """Raise OptionError unless `value` is a number of draws, and `random_state` can be a seed."""
     faults = Faults()

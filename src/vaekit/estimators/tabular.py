@@ -19,11 +19,11 @@ from vaekit.data.filling import fill_table, filling
 from vaekit.data.frames import as_frame, finish
 from vaekit.data.rows import Rows
 from vaekit.data.streams import TableRows, as_lazy, infer_lazy, lazily, typed
-from vaekit.errors import OptionError
+from vaekit.errors import OptionError, check_choice
 from vaekit.estimators.bound import BoundEstimator
 from vaekit.estimators.imputer import VAEImputer
 from vaekit.estimators.inputs import read_table
-from vaekit.estimators.options import check_choice, check_draws
+from vaekit.estimators.options import check_draws
 from vaekit.evaluation.anomalies import anomaly_scores, reference_likelihoods
 from vaekit.evaluation.imputation import DRAWS, cell_scores, conditionals, draws_given
 from vaekit.evaluation.likelihood import fit_independent, independent_features

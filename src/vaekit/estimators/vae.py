@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from vaekit.data.rows import Binarize, Rows
+from vaekit.errors import check_choice
 from vaekit.estimators.bound import BoundEstimator
 from vaekit.estimators.density import DensityEstimator
-from vaekit.estimators.options import check_choice
 from vaekit.models import LatentVariableModel
 from vaekit.models.building import Architecture, build_vae
 from vaekit.models.hierarchical import HierarchicalVAE, TopDownMean

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from vaekit.distributions import DiagonalNormal
-from vaekit.errors import Faults
+from vaekit.errors import check_choice
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.estimators.options import check_draws
 from vaekit.models.graph import GraphAutoencoder, GraphTensors, GraphVAE, PairDecoder
@@ -262,9 +262,7 @@ class VGAE(GraphEstimator):
         >>> VGAE.preset("free_length", random_state=0).latent_dim
         128
         """
-        faults = Faults()
-        faults.choice("name", name, PRESETS)
-        faults.raise_if_any()
+        check_choice("name", name, PRESETS)
         return cls(**{**PRESETS[name], **changes})
 
     def _model(self, encoder: nn.Module, decoder: PairDecoder, means: nn.Module | None) -> GraphVAE:

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaekit.data.rows import Rows
-from vaekit.errors import Faults
+from vaekit.errors import Faults, check_number
 from vaekit.evaluation.hamiltonian import frozen, hamiltonian_step
 from vaekit.evaluation.likelihood import codes_that_fit, mean_and_se, score_rows
 from vaekit.models.base import LatentVariableModel
@@ -67,13 +67,6 @@ class Annealing:
         """Seeds of their own for everything that is random, so that no number is used for two things."""
         names = ("simulation", "pilot", "pilot start", "forward", "forward start", "backward")
         return dict(zip(names, np.random.SeedSequence(self.seed).generate_state(len(names)).tolist(), strict=True))
-
-
-def check_simulated(n: int) -> None:
-    """Raise OptionError unless n is a number of rows to simulate."""
-    faults = Faults()
-    faults.number("simulated", n, low=1, integer=True)
-    faults.raise_if_any()
 
 
 def sigmoid_schedule(temperatures: int, steepness: float = 4.0) -> np.ndarray:
@@ -125,7 +118,7 @@ def bidirectional_scores(
     """
     how = how or Annealing()
     how.check()
-    check_simulated(n)
+    check_number("simulated", n, low=1, integer=True)
     device = next(model.parameters()).device
     lower, upper = [], []
     with isolated_rng(how.seeds["simulation"]), frozen(model):
@@ -152,7 +145,7 @@ def summarise_annealing(
     simulated from the model lower and upper bound, which hold in expectation, and the gap between them.
     """
     how = how or Annealing()
-    check_simulated(simulated)
+    check_number("simulated", simulated, low=1, integer=True)
     summary: dict[str, Any] = {"ais_n": len(rows), "ais_chains": how.chains, "ais_temperatures": how.temperatures}
     weighted = score_rows(model, rows, samples).log_likelihood
     summary["ais_samples"] = samples

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vaekit.errors import DataError, DataTypeError, Faults
+from vaekit.errors import DataError, DataTypeError, check_number, check_seed
 from vaekit.evaluation.likelihood import active_units
 
 _TREES, _LEAF = 50, 5  # of the forests of DCI: trees, and rows in a leaf at least
@@ -60,7 +60,7 @@ def mutual_information(codes: Any, factors: Any, bins: int = 20) -> np.ndarray:
     array([[0.693]])
     """
     found = _checked(codes, factors)
-    _check_bins(bins)
+    check_number("bins", bins, low=2, integer=True)
     return _information(found, bins)
 
 
@@ -79,7 +79,7 @@ def mig(codes: Any, factors: Any, bins: int = 20) -> float:
     (1.0, 0.0)
     """
     found = _checked(codes, factors)
-    _check_bins(bins)
+    check_number("bins", bins, low=2, integer=True)
     first, second = _two_largest(_information(found, bins))
     shares = [np.bincount(column) / len(column) for column in found.levels.T]
     entropy = [-(share[share > 0] * np.log(share[share > 0])).sum() for share in shares]
@@ -104,6 +104,7 @@ def sap(codes: Any, factors: Any, categorical: Collection[int] = (), seed: int =
 
     Raises:
         DataError: as `mutual_information`, or `categorical` names a column that is not there.
+        OptionError: `seed` is no seed.
 
     >>> levels = np.indices((4, 4)).reshape(2, -1).T
     >>> round(sap(levels, levels), 12), round(sap(levels @ [[1, 1], [1, -1]], levels), 12)
@@ -197,6 +198,7 @@ def factor_vae_score(codes: Any, factors: Any, seed: int = 0) -> float:
     active = found.codes[:, active_units(found.codes)]
     if active.shape[1] == 0:
         return 0.0
+    check_seed(seed)
     rng, scaled = np.random.default_rng(seed), active / active.std(0)
     kept_fixed = rng.integers(0, found.levels.shape[1], 2 * _VOTES)
     least = np.empty(2 * _VOTES, dtype=np.int64)
@@ -261,14 +263,9 @@ def _concentration(table: np.ndarray) -> np.ndarray:
 
 
 def _halves(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    check_seed(seed)
     order = np.random.default_rng(seed).permutation(n)
     return order[: n // 2], order[n // 2 :]
-
-
-def _check_bins(bins: int) -> None:
-    faults = Faults()
-    faults.number("bins", bins, low=2, integer=True)
-    faults.raise_if_any()
 
 
 def _checked(codes: Any, factors: Any, categorical: Collection[int] = ()) -> _Factors:

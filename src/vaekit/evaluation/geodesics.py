@@ -16,6 +16,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vaekit.errors import check_number
+
 
 def straight_line(a: Tensor, b: Tensor, points: int) -> Tensor:
     """(points, L) codes on the segment from a to b, both included.
@@ -53,7 +55,13 @@ def geodesic(
 
     Returns:
         (points, L).
+
+    Raises:
+        OptionError: fewer than two points, fewer than no steps, or a learning rate that is not above 0.
     """
+    check_number("points", points, low=2, integer=True)
+    check_number("steps", steps, low=0, integer=True)
+    check_number("learning_rate", learning_rate, low=0, open_low=True)
     best = straight_line(a, b, points)
     if points < 3 or torch.equal(a, b):
         return best

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from vaekit.errors import DataError, DataTypeError, Faults
+from vaekit.errors import DataError, DataTypeError, Faults, check_number
 from vaekit.schema import Graph
 from vaekit.schema.conversion import as_array, checked_pairs
 
@@ -121,9 +121,7 @@ def spectral_embedding(graph: Graph, dim: int = 128, seed: int = 0) -> np.ndarra
     >>> bool((side[:3] * side[0] > 0).all() and (side[3:] * side[0] < 0).all())
     True
     """
-    faults = Faults()
-    faults.number("dim", dim, low=1, integer=True)
-    faults.raise_if_any()
+    check_number("dim", dim, low=1, integer=True)
     found = list(_eigenvectors(graph, dim, seed))
     found.sort(key=lambda each: -each[0])  # stable: equal values stay in the order of the components
     codes = np.zeros((graph.n_nodes, min(dim, len(found))))

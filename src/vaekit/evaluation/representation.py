@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vaekit.errors import DataError, DataTypeError, Faults
+from vaekit.errors import DataError, DataTypeError, Faults, check_number
 from vaekit.evaluation.likelihood import active_units, mean_and_se
 from vaekit.schema.conversion import checked_labels
 
@@ -48,9 +48,7 @@ def cluster_scores(codes: Any, labels: Any, seed: int = 0, n_init: int = 10) -> 
     from sklearn.cluster import KMeans
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-    faults = Faults()
-    faults.number("n_init", n_init, low=1, integer=True)
-    faults.raise_if_any()
+    check_number("n_init", n_init, low=1, integer=True)
     codes, labels, known = _checked(codes, labels)
     points, truth = codes[known], labels[known]
     classes = len(np.unique(truth))

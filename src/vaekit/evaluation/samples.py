@@ -17,7 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
 from vaekit.data.rows import Rows
-from vaekit.errors import DataError, Faults
+from vaekit.errors import DataError, check_number, check_seed
 from vaekit.nn import ConvEncoder
 from vaekit.randomness import isolated_rng
 from vaekit.training.loop import TrainingSettings, train
@@ -72,11 +72,15 @@ def train_features(X: Any, y: Any, *, epochs: int = 3, seed: int = 0) -> Feature
         seed: of the weights and the order of the rows.
 
     Raises:
-        DataError: the rows are no images, or the labels too few.
-        OptionError: no epochs.
+        DataError: the rows are no images, or the labels too few or missing.
+        OptionError: no epochs, or `seed` is no seed.
     """
-    _check_count("epochs", epochs)
-    rows, labels = Rows(np.asarray(X)), np.unique(np.asarray(y), return_inverse=True)
+    check_number("epochs", epochs, low=1, integer=True)
+    check_seed(seed)
+    rows, given = Rows(np.asarray(X)), np.asarray(y)
+    if missing := int((given != given).sum()):
+        raise DataError(f"{missing:,} of the labels are missing: leave their images out.")
+    labels = np.unique(given, return_inverse=True)
     if len(rows.shape) not in (2, 3) or len(labels[1]) != len(rows) or len(labels[0]) < 2:
         raise DataError("Features need images (n, H, W) or (n, C, H, W) and a label for each, of at least two classes.")
     with isolated_rng(seed):
@@ -160,7 +164,7 @@ def precision_recall(real: np.ndarray, sampled: np.ndarray, neighbours: int = 3)
         DataError: fewer than k + 1 rows, or not as many columns.
         OptionError: k is below 1.
     """
-    _check_count("neighbours", neighbours)
+    check_number("neighbours", neighbours, low=1, integer=True)
     real, sampled = _checked(real, sampled, neighbours + 1)
     centre = real.mean(0)  # distances of rows far from 0 lose digits
     real, sampled = real - centre, sampled - centre
@@ -178,12 +182,6 @@ def _checked(a: Any, b: Any, least: int) -> tuple[np.ndarray, np.ndarray]:
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise DataError("Features hold NaN or infinity: the rows that they are of do, or the network failed.")
     return a, b
-
-
-def _check_count(name: str, value: int) -> None:
-    faults = Faults()
-    faults.number(name, value, low=1, integer=True)
-    faults.raise_if_any()
 
 
 def _within(points: np.ndarray, others: np.ndarray, k: int) -> float:

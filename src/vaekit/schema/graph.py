@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vaekit.errors import DataError, DataTypeError, Faults, did_you_mean
+from vaekit.errors import DataError, DataTypeError, check_number, did_you_mean
 from vaekit.schema.conversion import (
     as_array,
     checked_features,
@@ -126,9 +126,7 @@ class Graph:
         >>> Graph.from_edges([[0, 1], [1, 0], [2, 2], [1, 2]]).notes
         ('1 self-loop dropped.', '1 edge was listed more than once and counts once.')
         """
-        faults = Faults()
-        faults.number("n_nodes", n_nodes, low=0, integer=True, optional=True)
-        faults.raise_if_any()
+        check_number("n_nodes", n_nodes, low=0, integer=True, optional=True)
         edges = as_array(edges, "edges")
         if edges.size == 0:
             edges = edges.reshape(0, 2).astype(np.int64)
