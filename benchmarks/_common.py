@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGES = ("torch", "numpy", "scikit-learn", "vaekit")
+_CALL = ("command", "date", "versions", "machine", "peer_versions")  # what a record says of the call that wrote it
+_STARTED = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def parser(doc: str | None, script: str) -> argparse.ArgumentParser:
@@ -72,7 +74,15 @@ def record(script: str, args: argparse.Namespace, **content: Any) -> dict[str, A
 
 
 def write(path: Path, content: Any) -> None:
-    """Write JSON in one step: the file is there whole or not at all."""
+    """Write JSON in one step: the file is there whole or not at all.
+
+    Where it holds runs of earlier calls of the script, `earlier` lists what these were.
+    """
+    if path.exists() and "runs" in content:
+        old = json.loads(path.read_text())
+        if any(run in content["runs"] for run in old.get("runs", [])):
+            past = [{name: old[name] for name in _CALL if old.get(name)}] if old["date"] < _STARTED else []
+            content = {**content, "earlier": old.get("earlier", []) + past}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(content, indent=2) + "\n")

@@ -281,9 +281,12 @@ def test_more_samples_mean_less_variance(case):
     assert many < 0.5 * one
 
 
-@pytest.mark.parametrize("samples", [1, 5])
-def test_dreg_has_the_gradient_of_the_bound_with_less_variance(samples):
-    usual, doubly = (gradients(call, samples, **MANY) for call in (importance_weighted, doubly_reparameterised))
+@pytest.mark.parametrize(("samples", "beta"), [(1, 1.0), (5, 1.0), (5, 0.3)])
+def test_dreg_has_the_gradient_of_the_bound_with_less_variance(samples, beta):
+    usual, doubly = (
+        gradients(lambda terms, call=call: call(terms, beta=beta), samples, **MANY)
+        for call in (importance_weighted, doubly_reparameterised)
+    )
     assert agree(usual, doubly)
     assert float(doubly.var(0).sum()) < float(usual.var(0).sum())
 

@@ -53,6 +53,20 @@ def test_a_quick_run_leaves_the_record_of_a_whole_one_alone(load: Callable[[str]
         assert (parse(options).quick, parse(options).output) == (True, Path("a.json"))
 
 
+def test_a_record_that_is_added_to_says_what_was_called_before(
+    load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common, path = load("benchmarks/_common.py"), tmp_path / "speed.json"
+    for number, day in enumerate(("2026-01-01", "2026-01-02", "2026-01-03")):
+        monkeypatch.setattr(common, "_STARTED", day)
+        for part in range(2):  # two writings of one call
+            runs = [{"seed": seed} for seed in range(2 * number + part + 1)]
+            common.write(path, {"command": day, "date": f"{day}T01:0{part}", "runs": runs})
+    assert [call["command"] for call in json.loads(path.read_text())["earlier"]] == ["2026-01-01", "2026-01-02"]
+    common.write(path, {"command": "anew", "date": "2026-01-04", "runs": [{"seed": 9}]})
+    assert "earlier" not in json.loads(path.read_text())
+
+
 def test_train_step(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
     output = tmp_path / "train_step.json"
     load("benchmarks/train_step.py").main(["--quick", "--rounds", "2", "--output", str(output)])

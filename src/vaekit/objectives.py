@@ -94,9 +94,10 @@ def doubly_reparameterised(terms: Terms, *, beta: float = 1.0) -> Tensor:
     .. math:: \nabla_\phi = E\Big[\sum_k \tilde w_k^2\, \frac{\partial \log w_k}{\partial z_k}
               \frac{\partial z_k}{\partial \phi}\Big], \qquad \tilde w_k = w_k / \sum_j w_j
 
-    for the recognition network; the usual one, weighted by \tilde w, for the rest. Unbiased for every K, with less
-    variance. It hooks the gradient of `terms.z`: call it once on a record, and not through torch.compile, which loses
-    part of the hook.
+    for the recognition network; the usual one, weighted by \tilde w, for the rest. With `beta`, which weighs the score
+    of q that is replaced, \tilde w (1 - beta + beta \tilde w) stands for \tilde w^2. Unbiased for every K and beta,
+    with less variance. It hooks the gradient of `terms.z`: call it once on a record, and not through torch.compile,
+    which loses part of the hook.
 
     Args, returns: as `importance_weighted`.
 
@@ -106,7 +107,7 @@ def doubly_reparameterised(terms: Terms, *, beta: float = 1.0) -> Tensor:
     log_weights = _path_log_weights(terms, beta)
     weights = torch.softmax(log_weights.detach(), 0)
     if terms.z.requires_grad:
-        terms.z.register_hook(lambda gradient: gradient * weights.unsqueeze(-1))
+        terms.z.register_hook(lambda gradient: gradient * (1 - beta + beta * weights).unsqueeze(-1))
     surrogate = (weights * log_weights).sum(0)
     return surrogate + (_bound(log_weights) - surrogate).detach()
 
@@ -276,6 +277,9 @@ def reweighted(terms: Terms, *, beta: float = 1.0) -> Tensor:
 
     Returns:
         (1,) values, in no unit.
+
+    Raises:
+        OptionError: the terms are not those of a graph model, or have no KL in closed form.
     """
     likelihood = terms.likelihood
     if not isinstance(likelihood, RandomGraph) or terms.kl is None:

@@ -133,6 +133,17 @@ def test_a_fitted_prior_draws_near_the_codes(tmp_path):
             model.sample(3, prior="fitted")
 
 
+def test_the_fitted_prior_of_a_hierarchy_is_of_draws_from_the_posterior():
+    vae = vaekit.VAE(**VAES["ladder"], **(SMALL | {"epochs": 8})).fit(BINARY).fit_prior(BINARY, 1, random_state=3)
+    noise = np.random.RandomState(3).standard_normal((len(BINARY), vae.model_.latent_dim)).astype("float32")
+    with torch.no_grad():
+        q = vae.model_.posterior(torch.from_numpy(BINARY).float())
+        drawn = q.rsample(noise=torch.from_numpy(noise))
+        apart = q.mean + q.stddev * torch.from_numpy(noise)
+    np.testing.assert_allclose(vae.fitted_prior_().mean, drawn.double().mean(0), atol=1e-5)
+    assert float((drawn - apart).abs().max()) > 1e-3  # each layer's is given the drawn layers above, not their means
+
+
 def test_annealing_is_above_the_bound_of_few_samples():
     vae = vaekit.VAE(latent_dim=3, hidden=(16,), **(SMALL | {"epochs": 10})).fit(BINARY)
     how = vaekit.evaluation.Annealing(chains=4, temperatures=30, leapfrog=3)

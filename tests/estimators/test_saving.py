@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import vaekit
-from vaekit import VAE, Autoencoder
+from vaekit import VAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE
 from vaekit.errors import OptionError, RunError
 
 RNG = np.random.default_rng(0)
@@ -48,6 +48,18 @@ def test_an_autoencoder_too(tmp_path):
     fitted = Autoencoder(**SMALL).fit(X)
     fitted.save(tmp_path)
     assert np.array_equal(vaekit.load(tmp_path).reconstruct(X), fitted.reconstruct(X))
+
+
+@pytest.mark.parametrize("model", [Autoencoder, PixelCNN, TabularVAE, ConditionalVAE])
+def test_what_has_no_meaning_for_a_model_is_none_under_the_name_that_a_vae_has(model):
+    X, y = RNG.integers(0, 9, (40, 4, 4), dtype=np.uint8), np.arange(40) % 2
+    names = VAE(**SMALL).fit(X).evaluate(X, 3).keys()
+    options = {"layers": 1, "channels": 4, "epochs": 1, "verbose": 0} if model is PixelCNN else SMALL
+    rows = X.reshape(40, 16)[:, :3] if model is TabularVAE else X
+    fitted = model(**options)
+    found = fitted.fit(rows, y).evaluate(rows, y) if model is ConditionalVAE else fitted.fit(rows).evaluate(rows)
+    assert names <= found.keys() and found["n"] == 40
+    assert (found["log_likelihood"] is None) == (found["elbo_se"] is None and model is not PixelCNN)
 
 
 def test_names_of_columns_survive(tmp_path):

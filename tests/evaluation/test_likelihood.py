@@ -14,6 +14,8 @@ from torch import nn
 
 from vaekit.data.rows import Rows
 from vaekit.distributions import DiagonalNormal
+from vaekit.errors import DataError, OptionError
+from vaekit.evaluation import annealed_scores, marginal_likelihood
 from vaekit.evaluation import likelihood as module
 from vaekit.evaluation.likelihood import (
     active_units,
@@ -267,6 +269,34 @@ def test_independent_features_of_colours_are_independent():
     grey[:2] = [[[[0]]], [[[15]]]]
     values = fitted("logistic_mixture", np.repeat(grey, 3, 1).astype("uint8"))
     np.testing.assert_allclose(values.mean(), -12 * np.log(16), rtol=0.01)
+
+
+def test_independent_features_have_the_support_of_the_likelihood():
+    """Codes, and spread of a column, that only rows have which the fit is not told of: those held out."""
+    codes = np.repeat([[0, 1], [1, 0], [2, 1]], [50, 49, 1], axis=0)
+    likelihood = LIKELIHOODS["categorical"].from_stats(Rows(codes).stats())
+    independent = fit_independent(likelihood, Rows(codes[:-1]))
+    exact = np.log([0.5, 50.5]) - np.log([50.5 + 49.5 + 0.5, 99 + 1])  # half a count more of each code
+    np.testing.assert_allclose(score_independent(independent, Rows(codes[-1:])), exact.sum(), rtol=1e-5)
+    x = np.random.default_rng(0).normal(size=(60, 2)) * [1.0, 3.0] + [0.0, 5.0]
+    x[:50, 1] = 4.0
+    for kind in ("gaussian", "heteroscedastic"):
+        likelihood = LIKELIHOODS[kind].from_stats(Rows(x).stats())
+        independent = fit_independent(likelihood, Rows(x[:50]))
+        expected = scipy.stats.norm([x[:50, 0].mean(), x[:, 1].mean()], [x[:50, 0].std(), x[:, 1].std()])
+        np.testing.assert_allclose(
+            score_independent(independent, Rows(x)), expected.logpdf(x).sum(1), rtol=3e-3
+        )  # sigma has a floor
+
+
+def test_no_rows_and_no_samples():
+    exact = c.LinearGaussian(0.3, n=4)
+    with pytest.raises(OptionError, match="num_samples=0 must be a whole number of at least 1"):
+        score_rows(exact.model, Rows(exact.x), 0)
+    none = Rows(exact.x[:0])
+    for score in (lambda model, rows: score_rows(model, rows, 5), annealed_scores, marginal_likelihood):
+        with pytest.raises(DataError, match="There are no rows to score"):
+            score(exact.model, none)
 
 
 def test_independent_features_leave_the_likelihood_alone():

@@ -66,6 +66,12 @@ def test_precision_and_recall_by_hand():
     assert precision_recall(left, right) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize("place", [0, 100])
+def test_copies_are_within_reach_of_each_other(place):
+    copies = np.repeat(RNG.normal(size=(20, 5)), 10, axis=0) + place
+    assert precision_recall(copies, copies) == (1.0, 1.0)
+
+
 def test_types_and_places_do_not_matter():
     u, v = RNG.integers(0, 256, (100, 6)).astype(np.uint8), RNG.integers(0, 200, (100, 6)).astype(np.uint8)
     for score in (frechet_distance, kernel_distance, precision_recall):

@@ -49,8 +49,8 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
     The rules, in order: no value or one: constant. True and false, or two different values: binary. An ordered
     categorical type: ordinal. Other categories and text: categorical; but text that is mostly different from row to
     row is set aside, as an identifier where no value comes twice, else as free text, and so are whole numbers that
-    run, a fifth of them left out at most, or go beyond 2**53. Times: date-time. Whole numbers from 0 up: count. Other
-    numbers: positive where none is below 0 and they are skewed to the right or hold zeros, else real.
+    run, a fifth of them left out at most, or go beyond 2**53. Times: date-time. Whole numbers from 0 to 2**24: count.
+    Other numbers: positive where none is below 0 and they are skewed to the right or hold zeros, else real.
 
     Args:
         frame: n rows.

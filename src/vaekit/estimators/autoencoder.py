@@ -16,7 +16,7 @@ from vaekit.errors import check_choice
 from vaekit.estimators.inputs import like_input
 from vaekit.estimators.latent import LatentEstimator
 from vaekit.estimators.options import check_draws
-from vaekit.evaluation.likelihood import active_units, mean_and_se
+from vaekit.evaluation.likelihood import SUMMARY, active_units, mean_and_se
 from vaekit.models import Autoencoder as Model
 from vaekit.models.building import Headed, check_decoder, dry_run
 from vaekit.models.vae import MeanEncoder
@@ -198,19 +198,10 @@ class Autoencoder(LatentEstimator):
         error, error_se = mean_and_se(-self.score_samples(X).astype(np.float64))
         loc = self.model_.scaling.loc
         trivial = torch.cat([(x - loc).square().flatten(1).mean(1).cpu() for x in self._batches(rows)])
-        names = (
-            "samples",
-            "log_likelihood",
-            "log_likelihood_se",
-            "elbo",
-            "reconstruction",
-            "kl",
-            "bits_per_dim",
-        )
         codes = self.transform(X)
         return {
+            **dict.fromkeys(SUMMARY),
             "n": len(rows),
-            **dict.fromkeys(names),
             "active_units": int(active_units(codes).sum()),
             "latent_units": codes.shape[1],
             "mean_squared_error": error,

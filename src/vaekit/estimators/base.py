@@ -87,7 +87,7 @@ class RowEstimator(TrainedEstimator):
 
         Args:
             X: (n, D) array-like, scipy.sparse matrix or DataFrame, images (n, H, W) or (n, C, H, W), or an array
-                (n, \*shape) for own networks.
+                (n, \*shape) for own networks; for a model of tables what it says there.
             y: ignored; there for scikit-learn's pipelines.
             validation_data: rows like X, or a tuple (X, y), on which early stopping and the choice of the best
                 weights are based, in place of `validation_fraction` of X.

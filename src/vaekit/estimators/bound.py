@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -112,8 +113,19 @@ class BoundTraining(RowEstimator):
 class BoundEstimator(BoundTraining, LatentEstimator):
     """Base of the estimators of a model p(x, z) with its q(z|x)."""
 
+    @abstractmethod
+    def _posterior(self, x: Tensor) -> Any:
+        """q(z|x) of raw rows."""
+
+    def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        q = self._posterior(x)
+        return q.mean, q.stddev
+
+    def _drawn_codes(self, x: Tensor, noise: Tensor) -> Tensor:
+        return self._posterior(x).rsample(noise=noise)
+
     def posterior(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Means and standard deviations of q(z|x), each (n, L).
+        """Means and standard deviations of q(z|x), each (n, L); of a hierarchy each layer's, given the means above it.
 
         Grey-scale rows under a Bernoulli likelihood are encoded as the means of their binary values.
         """
@@ -149,15 +161,19 @@ class BoundEstimator(BoundTraining, LatentEstimator):
         """Bounds on log p(x) by annealed importance sampling: see `vaekit.evaluation.annealing`.
 
         Args:
-            X: rows to score; each takes chains * temperatures * leapfrog gradients, so a hundred say much.
+            X: rows to score; each takes chains * temperatures * (leapfrog + 1) gradients, so a hundred say much.
             how: chains, temperatures and the rest.
-            simulated: rows drawn from the model, on which chains in both directions bound the error.
+            simulated: rows drawn from the model, on which chains in both directions bound the error; each takes twice
+                as many gradients.
             num_samples: of the importance-weighted bound beside it.
 
         Returns:
             For X the importance-weighted bound (`ais_importance_weighted`), the annealed one (`ais`) and the gain; on
             simulated rows lower and upper bound and their gap (`bdmc_...`); each with its standard error over the
             rows, in nats.
+
+        Raises:
+            OptionError: a count that cannot be used.
         """
         check_draws("num_samples", num_samples)
         rows = self._prepare(self._read(X), training=False)

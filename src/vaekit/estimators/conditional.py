@@ -290,6 +290,10 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
             random_state: of the draws.
             y: a label for all rows, or (n,) labels.
             condition: a vector (C,) for all rows, or (n, C).
+
+        Raises:
+            OptionError: `n` or `random_state` cannot be used, or there is no condition, or one of the other kind.
+            DataError: a label that the fit had not, or conditions of another shape.
         """
         check_is_fitted(self, "model_")
         check_draws("n", n, random_state)

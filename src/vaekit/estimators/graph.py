@@ -28,7 +28,7 @@ from vaekit.estimators.graphparts import (
 )
 from vaekit.estimators.options import check_options
 from vaekit.estimators.trained import TrainedEstimator, unchanged_on_failure
-from vaekit.evaluation.links import link_scores
+from vaekit.evaluation.links import LINK_SCORES, link_scores
 from vaekit.models.graph import GraphEncoder, GraphTensors, PairDecoder, Sphere
 from vaekit.nn.graph import GCN, Adjacency, Features
 from vaekit.pairs import RandomGraph, likeliest_pairs
@@ -310,7 +310,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
         positive, negative = getattr(split, f"{part}_edges"), getattr(split, f"{part}_negatives")
         graph = self._checked(split.train)
         self._check_unseen(graph, split, positive)
-        scores: dict[str, Any] = {"auc": None, "ap": None}
+        scores: dict[str, Any] = dict.fromkeys(LINK_SCORES)
         if len(positive):
             odds = self._log_odds(np.concatenate([positive, negative]), graph)
             scores = link_scores(odds[: len(positive)], odds[len(positive) :])

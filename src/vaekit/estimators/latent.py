@@ -46,6 +46,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
     def _decode(self, z: Tensor) -> Tensor:
         """Means of the data given codes, in the data's units."""
 
+    def _drawn_codes(self, x: Tensor, noise: Tensor) -> Tensor:
+        """Latent codes of raw rows; of a probabilistic model, drawn from q(z|x) by standard normal noise."""
+        return self._encode(x)[0]
+
     @torch.no_grad()
     def _codes(self, X: Any) -> tuple[np.ndarray, ...]:
         parts = [self._encode(x) for x in self._batches(self._read(X))]
@@ -195,15 +199,20 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
 
         Raises:
             DataError: X has fewer than two rows.
+            OptionError: `components` or `random_state` cannot be used.
         """
         check_draws("components", components, random_state)
-        codes, seed = self._codes(X), resolve_seed(random_state)
-        if len(codes[0]) < 2:
+        rows, seed = self._read(X), resolve_seed(random_state)
+        if len(rows) < 2:
             raise DataError("A mixture cannot be fitted to the code of a single row.")
-        noise = np.random.RandomState(seed).standard_normal(codes[0].shape)
-        drawn = codes[0] if len(codes) == 1 else codes[0] + codes[1] * noise
+        noise = np.random.RandomState(seed).standard_normal((len(rows), self.model_.latent_dim)).astype(np.float32)
+        drawn, start = [], 0
+        for x in self._batches(rows):
+            some = torch.from_numpy(noise[start : start + len(x)]).to(x.device)
+            drawn.append(self._drawn_codes(x, some).cpu().double())
+            start += len(x)
         device = next(self.model_.parameters()).device
-        self.fitted_prior_ = FittedMixture.fit(drawn.astype(np.float64), components, seed).to(device)
+        self.fitted_prior_ = FittedMixture.fit(torch.cat(drawn).numpy(), components, seed).to(device)
         return self
 
     def _fitted_codes(self, n: int) -> Tensor:

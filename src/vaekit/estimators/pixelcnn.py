@@ -177,6 +177,7 @@ class PixelCNN(DensityEstimator):
 
         Raises:
             DataError: X is not of such a shape, or `observed` not of booleans of such a shape, or splits a pixel.
+            OptionError: `random_state` is no seed.
         """
         check_is_fitted(self, "model_")
         seen, images, shape = np.asarray(observed), np.asarray(X), tuple(self.schema_.shape)

@@ -67,11 +67,11 @@ class TabularVAE(BoundEstimator):
         kl, samples, beta, kl_warmup, free_bits: as of `VAE`.
         hide: in training the encoder sees each row without a share of its observed cells, drawn from 0 to `hide`, anew
             at each visit; all observed cells are still explained. Any q gives a bound, so this is one too.
+        epochs: as of `VAE`.
         batch_size: rows a step; None takes a twenty-fifth of the rows, but 32 at least and 1,024 at most.
-        epochs, learning_rate, schedule, optimizer, epsilon, weight_decay, clip_norm, average: as of `VAE`.
+        learning_rate, schedule, optimizer, epsilon, weight_decay, clip_norm, average: as of `VAE`.
         validation_fraction: as of `VAE`, but None, as of a small table a part is too few rows to tell when to stop.
-        validation_samples, validation_every, patience, warm_start, device, callbacks, random_state, verbose: as of
-            `VAE`.
+        validation_samples, validation_every, patience, warm_start, device, callbacks, random_state, verbose: the same.
 
     Attributes:
         schema_: the columns: `schema_.all_columns` says of each what it is and what was learned of it.
@@ -227,9 +227,8 @@ class TabularVAE(BoundEstimator):
     def _mean_encoder(self) -> MeanEncoder:
         return MeanEncoder(self.model_.scaling, self.model_.encoder, self.latent_dim)
 
-    def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        posterior = self.model_.posterior(x)
-        return posterior.mean, posterior.stddev
+    def _posterior(self, x: Tensor) -> Any:
+        return self.model_.posterior(x)
 
     def _decode(self, z: Tensor) -> Tensor:
         return self.model_.decode(z).points()
@@ -276,6 +275,7 @@ class TabularVAE(BoundEstimator):
 
         Raises:
             DataError: columns are missing or too many, or of another type than at fit, or hold infinity.
+            OptionError: an argument cannot be used; `draws` cannot with a LazyFrame.
         """
         check_draws("num_samples", num_samples, random_state)
         check_choice("statistic", statistic, ["mean", "median"])

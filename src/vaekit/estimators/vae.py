@@ -81,7 +81,8 @@ class VAE(BoundEstimator, DensityEstimator):
         validation_fraction: share of the rows held out to stop early and choose the best weights; None trains on every
             row, to the last epoch.
         validation_samples: importance samples of the held-out score; None scores by the objective, without
-            `free_bits`, and for "tc" and "factor" without the total correlation: for beta = 1 by the ELBO.
+            `free_bits`, and for "tc" and "factor" without the total correlation: for beta = 1 by the ELBO, with
+            "iwae", "dreg" and "stl" by their bound on log p(x), whatever beta.
         validation_every: epochs from one look at the held-out rows to the next.
         patience: epochs without a better held-out score before training stops, or None.
         precision: "float32", or "bfloat16" for the networks, faster for large ones where a processor has it.
@@ -234,9 +235,8 @@ class VAE(BoundEstimator, DensityEstimator):
         scaling = self.model_.scaling if self.fitted_["grey_max"] is None else self._grey
         return MeanEncoder(scaling, self.model_.encoder, self.latent_dim)
 
-    def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        posterior = self.model_.posterior(self._grey(x))
-        return posterior.mean, posterior.stddev
+    def _posterior(self, x: Tensor) -> Any:
+        return self.model_.posterior(self._grey(x))
 
     def _decode(self, z: Tensor) -> Tensor:
         return self.model_.decode(z).mean * (self.fitted_["grey_max"] or 1.0)
@@ -256,6 +256,9 @@ class VAE(BoundEstimator, DensityEstimator):
         Grey-scale values under a Bernoulli likelihood come back as the probabilities of a one, times the largest grey
         level: a picture that can be looked at. Data of two values, 0 and another, come back as such, and so do all
         where masked layers make the pixels depend on each other.
+
+        Raises:
+            OptionError: an argument cannot be used, or prior="fitted" before `fit_prior`.
         """
 
         def draw(count: int) -> Tensor:

@@ -259,6 +259,9 @@ class VGAE(GraphEstimator):
                 "free_length": the lengths are free, the better one on Cora and Pubmed.
             changes: parameters that are to be otherwise.
 
+        Raises:
+            OptionError: there is no such preset.
+
         >>> VGAE.preset("free_length", random_state=0).latent_dim
         128
         """
@@ -325,6 +328,9 @@ class VGAE(GraphEstimator):
         Args:
             n: nodes; by default as many as the graph of fit has.
             random_state: seed, RandomState or None.
+
+        Raises:
+            OptionError: `n` or `random_state` cannot be used.
         """
         check_is_fitted(self, "model_")
         n = self.graph_.n_nodes if n is None else n

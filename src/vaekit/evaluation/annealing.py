@@ -25,7 +25,7 @@ from torch.distributions import Distribution
 from vaekit.data.rows import Rows
 from vaekit.errors import Faults, check_number
 from vaekit.evaluation.hamiltonian import frozen, hamiltonian_step
-from vaekit.evaluation.likelihood import codes_that_fit, mean_and_se, score_rows
+from vaekit.evaluation.likelihood import check_rows, codes_that_fit, mean_and_se, score_rows
 from vaekit.models.base import LatentVariableModel
 from vaekit.priors import StandardNormal
 from vaekit.randomness import RowNoise, isolated_rng, row_keys
@@ -93,10 +93,12 @@ def annealed_scores(
         batch_size: rows at a time; does not change values.
 
     Raises:
+        DataError: there are no rows.
         OptionError: a number in `how` cannot be used.
     """
     how = how or Annealing()
     how.check()
+    check_rows(rows)
     device = next(model.parameters()).device
     scores = []
     with isolated_rng(), frozen(model):
@@ -115,6 +117,9 @@ def bidirectional_scores(
         model: in evaluation mode.
         n: rows to simulate.
         how, batch_size: as for `annealed_scores`.
+
+    Raises:
+        OptionError: `n`, or a number in `how`, cannot be used.
     """
     how = how or Annealing()
     how.check()

@@ -55,6 +55,7 @@ def mutual_information(codes: Any, factors: Any, bins: int = 20) -> np.ndarray:
     Raises:
         DataError: codes or factors are NaN, infinite or of another shape; or a factor does not vary, or has levels with
             fewer than two rows on average.
+        OptionError: fewer than two bins.
 
     >>> mutual_information([[0.0], [0.1], [5.0], [5.1]], [[0], [0], [1], [1]]).round(3)
     array([[0.693]])
@@ -189,6 +190,7 @@ def factor_vae_score(codes: Any, factors: Any, seed: int = 0) -> float:
 
     Raises:
         DataError: as `mutual_information`.
+        OptionError: `seed` is no seed.
 
     >>> levels = np.repeat(np.indices((4, 4)).reshape(2, -1).T, 20, axis=0)
     >>> factor_vae_score(levels, levels)

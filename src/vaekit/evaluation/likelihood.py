@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaekit.data.rows import Rows
+from vaekit.errors import DataError, check_number
 from vaekit.likelihoods import CategoricalCodes, Likelihood
 from vaekit.models.base import LatentVariableModel
 from vaekit.models.pixelcnn import PixelCNN
@@ -61,6 +62,12 @@ class RowScores:
     samples: int
 
 
+def check_rows(rows: Rows) -> None:
+    """Raise DataError unless there are rows."""
+    if not len(rows):
+        raise DataError("There are no rows to score.")
+
+
 @torch.no_grad()
 def score_rows(
     model: LatentVariableModel, rows: Rows, num_samples: int, *, seed: int = 0, batch_size: int | None = None
@@ -73,7 +80,13 @@ def score_rows(
         num_samples: K.
         seed: of the noise.
         batch_size: rows at a time; by default `codes_that_fit`. Does not change values.
+
+    Raises:
+        DataError: there are no rows.
+        OptionError: `num_samples` is no whole number above 0.
     """
+    check_number("num_samples", num_samples, low=1, integer=True)
+    check_rows(rows)
     device = next(model.parameters()).device
     latent = model.latent_dim
     noise = RowNoise(num_samples * latent, seed)
@@ -250,6 +263,11 @@ def score_independent(independent: IndependentFeatures, rows: Rows) -> np.ndarra
     return torch.cat([distribution.log_prob(rows.take(part).cpu()) for part in rows.chunks(512)]).double().numpy()
 
 
+_MEANS = ("log_likelihood", "elbo", "reconstruction", "kl", "independent", "gain_over_independent")
+_UNITS = ("active_units", "latent_units", "bits_per_dim")
+SUMMARY = ("n", "samples", *(name + end for name in _MEANS for end in ("", "_se")), *_UNITS)  # what evaluate names
+
+
 def summarise(scores: RowScores, likelihood: Likelihood, independent: np.ndarray) -> dict[str, Any]:
     """Means over the rows with their standard errors over the data, under the names of `vaekit evaluate --json`.
 
@@ -273,8 +291,7 @@ def summarise(scores: RowScores, likelihood: Likelihood, independent: np.ndarray
 
 def summarise_density(scores: np.ndarray, likelihood: Likelihood, independent: np.ndarray) -> dict[str, Any]:
     """As `summarise`, of exact log-likelihoods (n,): what belongs to a latent code is null."""
-    latent = ("samples", "elbo", "reconstruction", "kl", "active_units")
-    summary: dict[str, Any] = {"n": len(scores), **dict.fromkeys(latent)}
+    summary: dict[str, Any] = dict.fromkeys(SUMMARY) | {"n": len(scores)}
     summary["log_likelihood"], summary["log_likelihood_se"] = mean_and_se(scores)
     summary["independent"], summary["independent_se"] = mean_and_se(independent)
     summary["gain_over_independent"], summary["gain_over_independent_se"] = mean_and_se(scores - independent)

@@ -24,10 +24,12 @@ from vaekit.schema import Graph
 from vaekit.schema.conversion import as_array, checked_pairs
 
 _DENSE = 500  # components of up to so many nodes are decomposed as dense matrices
+HITS = (10, 50, 100)  # k of the share of edges among the first k
+LINK_SCORES = ("auc", "ap", "mrr", *(f"hits@{k}" for k in HITS))
 _ZERO = 1e-8  # eigenvalues up to here are rounding
 
 
-def link_scores(positive: Any, negative: Any, ks: Sequence[int] = (10, 50, 100)) -> dict[str, float | None]:
+def link_scores(positive: Any, negative: Any, ks: Sequence[int] = HITS) -> dict[str, float | None]:
     """AUC, average precision, mean reciprocal rank and Hits@k of scores, higher for likelier edges.
 
     Only the order of the scores matters. The numbers belong to their negatives: MRR and Hits@k fall as more are drawn,
@@ -45,6 +47,7 @@ def link_scores(positive: Any, negative: Any, ks: Sequence[int] = (10, 50, 100))
 
     Raises:
         DataError: there are no scores, or they are NaN, infinite or not one-dimensional.
+        OptionError: a k that is no whole number above 0.
 
     >>> scores = link_scores([3.0, 1.0], [2.0, 1.0, 0.0], ks=(1, 2, 10))
     >>> {name: value and round(value, 3) for name, value in scores.items()}
@@ -114,6 +117,9 @@ def spectral_embedding(graph: Graph, dim: int = 128, seed: int = 0) -> np.ndarra
 
     Returns:
         (N, L) float64; fewer columns where fewer eigenvalues lie between 0 and 1.
+
+    Raises:
+        OptionError: `dim` is no whole number above 0.
 
     >>> from vaekit import Graph
     >>> two_triangles = Graph.from_edges([[0, 1], [1, 2], [0, 2], [2, 3], [3, 4], [4, 5], [3, 5]])

@@ -21,6 +21,7 @@ from torch import Tensor
 from vaekit.data.rows import Rows
 from vaekit.errors import Faults
 from vaekit.evaluation.hamiltonian import PosteriorChains, frozen
+from vaekit.evaluation.likelihood import check_rows
 from vaekit.models.base import LatentVariableModel
 from vaekit.randomness import RowNoise, isolated_rng
 
@@ -82,6 +83,7 @@ def marginal_likelihood(
         batch_size: rows at a time; does not change values, but for rounding.
 
     Raises:
+        DataError: there are no rows.
         OptionError: a number in `how` cannot be used, or the model has too many latent units.
 
     >>> from sklearn.datasets import load_iris
@@ -92,6 +94,7 @@ def marginal_likelihood(
     """
     how = how or PosteriorSampling()
     how.check(model.latent_dim)
+    check_rows(rows)
     start_seed, seed = np.random.SeedSequence(how.seed).generate_state(2).tolist()
     device = next(model.parameters()).device
     size = batch_size or max(1, min(256, _VALUES // (max(how.starts, how.chains) * math.prod(rows.shape))))

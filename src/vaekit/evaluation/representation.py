@@ -41,6 +41,7 @@ def cluster_scores(codes: Any, labels: Any, seed: int = 0, n_init: int = 10) -> 
 
     Raises:
         DataError: the codes are NaN, infinite or not (N, L), or the labels are not one for each.
+        OptionError: `n_init` is no whole number above 0.
 
     >>> cluster_scores([[0.0], [0.1], [5.0], [5.1], [9.0]], ["a", "a", "b", "b", ""])
     {'nmi': 1.0, 'ari': 1.0}
@@ -101,6 +102,7 @@ def classification_scores(
         DataError: the codes are NaN, infinite or not (N, L); the labels are not one for each; of `train` and `test`
             one is missing, names no node, or shares nodes with the other; there are fewer training nodes than
             `neighbours`.
+        OptionError: `folds` or `neighbours` cannot be used.
 
     >>> codes, labels = [[0.0], [0.1], [0.3], [5.0], [5.1]], [0, 0, 0, 1, 1]
     >>> classification_scores(codes, labels, folds=2)["accuracy"]

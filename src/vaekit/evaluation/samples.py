@@ -189,8 +189,9 @@ def _within(points: np.ndarray, others: np.ndarray, k: int) -> float:
     inside = np.zeros(len(points), dtype=bool)
     for start in range(0, len(points), 1024):
         part = points[start : start + 1024]
-        squares = (part**2).sum(1)[:, None] + (others**2).sum(1) - 2 * part @ others.T
-        inside[start : start + 1024] = (squares <= radii**2 * (1 + 1e-9)).any(1)
+        norms = (part**2).sum(1)[:, None] + (others**2).sum(1)
+        reach = radii**2 * (1 + 1e-9) + 1e-12 * norms  # copies are 0 apart but for rounding
+        inside[start : start + 1024] = (norms - 2 * part @ others.T <= reach).any(1)
     return float(inside.mean())
 
 

@@ -54,8 +54,9 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
 def choose_likelihood(stats: ColumnStats, *, is_image: bool, dtype: str) -> tuple[str, str]:
     """Choose a likelihood from the data, and say why.
 
-    The rules, in order: two values, 0 and another whole number: Bernoulli; uint8, or whole numbers shaped as images:
-    discretised logistic with max + 1 levels; other whole numbers from 0 up: negative binomial; real numbers: Gaussian.
+    The rules, in order: two values, 0 and another whole number: Bernoulli; uint8, or whole numbers below 65,536 shaped
+    as images: discretised logistic with max + 1 levels; other whole numbers from 0 up: negative binomial; real numbers:
+    Gaussian.
 
     Returns:
         The name, and one line with the reason.

@@ -62,7 +62,7 @@ class Likelihood(nn.Module, ABC):
         return likelihood
 
     def again(self, stats: ColumnStats) -> Likelihood:
-        """A new one of the same kind, calibrated, with no weight in common."""
+        """A new one of the same kind and support, calibrated, with no weight in common."""
         own = type(self)(self.shape, **self.settings)
         own.calibrate(stats)
         return own

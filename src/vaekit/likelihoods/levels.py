@@ -45,6 +45,12 @@ class CategoricalCodes(Likelihood):
         """The number of codes of each column."""
         self.seen.copy_(stats.high + 1)
 
+    def again(self, stats: ColumnStats) -> CategoricalCodes:
+        """A new one of the same kind and codes."""
+        own = CategoricalCodes(self.shape, **self.settings)
+        own.seen.copy_(self.seen)
+        return own
+
     def describe_support(self) -> str:
         """0 to C-1."""
         return f"codes from 0 to {self.num_params - 1}, or less where training had fewer in a column"

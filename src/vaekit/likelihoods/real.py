@@ -55,6 +55,16 @@ class Gaussian(Likelihood):
         self.scale.copy_(torch.where(varies & (stats.std > 0), stats.std, 1.0))
         self.counted.copy_(varies)
 
+    def again(self, stats: ColumnStats) -> Likelihood:
+        """A new one of the same kind, calibrated, that counts the same columns."""
+        own = super().again(stats)
+        assert isinstance(own, Gaussian)
+        late = self.counted.cpu() & ~own.counted  # which vary in rows that are not in stats
+        own.loc.copy_(torch.where(late, self.loc.cpu(), own.loc))
+        own.scale.copy_(torch.where(late, self.scale.cpu(), own.scale))
+        own.counted.copy_(self.counted)
+        return own
+
     def _normal(self, mu: Tensor, raw_sigma: Tensor) -> Factorised:
         sigma = torch.where(self.counted, self.scale * (self.floor + F.softplus(raw_sigma)), 1.0)
         mean = self.loc + torch.where(self.counted, self.scale * mu, 0.0)

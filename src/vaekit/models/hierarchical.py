@@ -200,7 +200,7 @@ class HierarchicalVAE(LatentVariableModel):
         lead = torch.Size(() if num_samples is None else (num_samples,))
         shape = (*lead, *q.batch_shape, self.latent_dim)
         if noise is None:
-            eps = torch.randn(shape, device=self.top.device)
+            eps = torch.randn(shape, device=self.top.device, dtype=self.top.dtype)
         else:
             eps = noise(lead.numel(), q.batch_shape[0], self.latent_dim)
             eps = eps[0] if num_samples is None else eps
@@ -255,7 +255,7 @@ class TopDownPosterior(Distribution):
         """Reparameterised samples, layer by layer."""
         shape = self._extended_shape(torch.Size(sample_shape))
         if noise is None:
-            noise = torch.randn(shape, device=self.seen[0].device)
+            noise = torch.randn(shape, device=self.seen[0].device, dtype=self.seen[0].dtype)
         return self.path(noise)[0].view(shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
