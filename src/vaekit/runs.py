@@ -11,6 +11,7 @@ Files are JSON and safetensors; reading them runs no code.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -86,9 +87,17 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     return config
 
 
+def is_left_over(folder: str | Path) -> bool:
+    """Whether a folder holds nothing but files that a killed process left half written."""
+    files = (path for path in Path(folder).rglob("*") if path.is_symlink() or not path.is_dir())
+    return all(path.name.endswith(PARTIAL) for path in files)
+
+
 def check_run_only(folder: str | Path) -> None:
     """Raise RunError unless a folder holds a RUN or a saved model of vaekit and nothing else: it may be replaced."""
     folder = Path(folder)
+    if folder.is_dir() and is_left_over(folder):
+        return
     config = read_config(folder)
     own = {Path(name) for name in (CONFIG, WEIGHTS, METRICS, REPORT, CHECKPOINT)}
     for path in folder.rglob("*"):
@@ -123,7 +132,12 @@ def write_model(
     make_folder(folder)
     write_metrics(folder, history)
     save_tensors(Path(folder) / WEIGHTS, tensors)
-    write_config(folder, config)
+    write_config(folder, config | {"weights_sha256": _checksum(Path(folder) / WEIGHTS)})
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor], list[dict[str, Any]]]:
@@ -137,6 +151,11 @@ def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor], l
     if not (folder / WEIGHTS).exists() or not isinstance(config.get("fitted"), dict):
         raise RunError(f"{folder} has no trained model yet; finish it with 'vaekit fit ... -o {folder} --resume'.")
     tensors, _ = load_tensors(folder / WEIGHTS)
+    if config.get("weights_sha256") not in (None, _checksum(folder / WEIGHTS)):  # older folders have none
+        raise RunError(
+            f"{folder / WEIGHTS} is damaged, or of another model than {CONFIG}, as when saving was cut off: save, or "
+            "fit, it again."
+        )
     return config, tensors, read_metrics(folder)
 
 

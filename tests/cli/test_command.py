@@ -285,6 +285,63 @@ def test_a_second_interruption_of_an_overwrite_is_gone_on_with_too(run, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
 
 
+def test_a_run_is_not_replaced_from_within_but_through_a_link(run, tmp_path, capsys, monkeypatch):
+    copy, table = tmp_path / "copy", str(run.parent / "table.csv")
+    shutil.copytree(run, copy)
+    monkeypatch.chdir(copy)
+    fit = ("fit", table, "--overwrite", *QUICK, "-o")
+    assert complaint(capsys, *fit, ".") == ". is the folder that you are in: go to another one to replace it."
+    assert (copy / "report.md").exists()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(copy, target_is_directory=True)
+    assert main([*fit, "link", "--seed", "5"]) == 0
+    assert (copy / "model.safetensors").read_bytes() != (run / "model.safetensors").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "link"]
+
+
+@pytest.mark.parametrize("option", ["--resume", "--overwrite"])
+def test_a_fit_killed_while_it_wrote_its_first_file_is_begun_anew(option, run, tmp_path):
+    (tmp_path / "RUN" / "checkpoint").mkdir(parents=True)
+    (tmp_path / "RUN" / ".config.json.0a1b2c3d.part").write_text("{")
+    assert main(["fit", str(run.parent / "table.csv"), "-o", str(tmp_path / "RUN"), option, *QUICK]) == 0
+    assert (tmp_path / "RUN" / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
+    assert not list((tmp_path / "RUN").glob(".*"))
+
+
+def test_a_finished_run_stays_where_what_lies_aside_is_none(run, tmp_path, capsys):
+    copy, aside = tmp_path / "copy", tmp_path / ".copy.replaced"
+    shutil.copytree(run, copy)
+    aside.mkdir()
+    (aside / "notes.txt").write_text("mine")
+    told = complaint(capsys, "fit", run.parent / "table.csv", "-o", copy, "--overwrite", *QUICK)
+    assert told == f"{aside} is not a RUN of vaekit: it has no config.json."
+    assert (copy / "report.md").exists() and (aside / "notes.txt").read_text() == "mine"
+
+
+def test_an_interruption_before_the_first_checkpoint_puts_the_old_run_back(run, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vaekit.estimators.trained.train", stop)
+    assert main(["fit", str(run.parent / "table.csv"), "-o", str(copy), "--overwrite", *QUICK]) == 130
+    assert (copy / "report.md").exists() and [path.name for path in tmp_path.iterdir()] == ["copy"]
+
+
+def test_names_that_are_not_utf8_and_names_that_look_like_markup(run, tmp_path, capsys):
+    name = os.fsdecode(b"caf\xe9.csv")
+    assert complaint(capsys, "fit", name, "-o", tmp_path / "RUN", *QUICK) == (
+        "'caf\\udce9.csv' is no name in UTF-8, as a report must be: rename it."
+    )
+    folder = tmp_path / "[b]x[" / "y]"
+    shutil.copytree(run, folder)
+    for verb in ("info", "evaluate"):
+        assert main([verb, str(folder)]) == 0
+        assert "[b]x[" in capsys.readouterr().out.replace("\n", "").replace(" ", "")
+
+
 def test_another_runs_checkpoint_is_not_gone_on_with(run, tmp_path, capsys, monkeypatch):
     def stopped(name, *more):
         monkeypatch.setattr("vaekit.cli.fitting.write_model", stop)

@@ -89,6 +89,18 @@ def test_links_are_the_likeliest_absent_ones_of_the_whole_graph(run, tmp_path):
     np.testing.assert_allclose(frame["probability"], loaded.predict_edges(pairs, graph), rtol=1e-6)
 
 
+def test_links_do_not_take_the_place_of_the_graph(tmp_path, capsys):
+    graph = tmp_path / "g.csv"
+    graph.write_text("source,target\n" + "".join(f"{i},{(i + 1) % 12}\n" for i in range(12)))
+    text = graph.read_text()
+    assert main(["fit", str(graph), "-o", str(tmp_path / "RUN"), "--model", "vgae", "--epochs", "2"]) == 0
+    for verb in (["links", "-k", "2"], ["sample", "-n", "4"]):
+        capsys.readouterr()
+        assert main([verb[0], str(tmp_path / "RUN"), *verb[1:], "-o", str(graph)]) == 2
+        assert "holds the data; write to another file" in capsys.readouterr().err
+    assert graph.read_text() == text
+
+
 def test_links_of_a_named_node(named, tmp_path):
     out = tmp_path / "links.parquet"
     assert main(["links", str(named / "RUN"), "-k", "3", "--node", "Valjean", "-o", str(out)]) == 0

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import vaekit
-from vaekit import VAE, Autoencoder
+from vaekit import GAE, VAE, VGAE, Autoencoder, TabularVAE, VAEClassifier
 from vaekit.errors import DataError
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
@@ -33,6 +34,72 @@ def test_scikit_learns_checks(estimator, check):
 @pytest.fixture(scope="module")
 def iris():
     return load_iris().data
+
+
+class StopAt:
+    """A callback that raises after an epoch, as Ctrl-C does; `seen` are the epochs that it was told of."""
+
+    def __init__(self, epoch):
+        self.epoch, self.seen = epoch, []
+
+    def __call__(self, record):
+        self.seen.append(record["epoch"])
+        if record["epoch"] == self.epoch:
+            raise KeyboardInterrupt
+
+
+MODELS = [VAE, Autoencoder, TabularVAE, GAE, VGAE, VAEClassifier]
+
+
+@pytest.mark.parametrize("cls", MODELS)
+def test_an_interrupted_fit_keeps_the_best_weights_so_far(cls, iris, tmp_path):
+    options = {"epochs": 4, "verbose": 0, "random_state": 0}
+    arguments = [np.eye(12, k=1) + np.eye(12, k=-1)] if cls in (GAE, VGAE) else [iris]
+    if cls is VAEClassifier:
+        arguments, options = [iris, np.arange(150) % 2], options | {"method": "m2"}
+    stopped, whole = cls(**options, callbacks=[StopAt(2)]), cls(**options, schedule="constant").set_params(epochs=2)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.set_params(schedule="constant").fit(*arguments)
+    assert stopped.n_iter_ == 2
+    verb = "predict_proba" if cls is VAEClassifier else "transform"
+    found, expected = (getattr(model, verb)(arguments[0]) for model in (stopped, whole.fit(*arguments)))
+    np.testing.assert_array_equal(found, expected)
+    stopped.save(tmp_path / "model")
+    if cls is TabularVAE:
+        np.testing.assert_array_equal(stopped.anomaly_scores(iris), whole.anomaly_scores(iris))
+
+
+@pytest.mark.parametrize("cls", MODELS)
+def test_a_fit_interrupted_in_its_first_epoch_leaves_the_estimator_as_it_was(cls, iris, monkeypatch):
+    graph = np.eye(12, k=1) + np.eye(12, k=-1)
+    arguments = [graph] if cls in (GAE, VGAE) else [iris, np.arange(150) % 2] if cls is VAEClassifier else [iris]
+    options = {"epochs": 1, "verbose": 0, "random_state": 0} | ({"method": "m2"} if cls is VAEClassifier else {})
+    fitted = cls(**options).fit(*arguments)
+    before = dict(vars(fitted))
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vaekit.estimators.trained.train", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(arguments[0] * 2, *arguments[1:])
+    assert vars(fitted) == before
+
+
+def test_callbacks_are_told_epochs_that_a_warm_start_numbers_on(iris):
+    callback = StopAt(0)
+    vae = VAE(**SMALL, warm_start=True, callbacks=[callback]).fit(iris).fit(iris)
+    assert callback.seen == [1, 2, 3, 4] == [each["epoch"] for each in vae.history_]
+
+
+def test_fits_in_threads_are_those_one_after_another(iris):
+    def fit(seed):
+        return VAE(**SMALL | {"random_state": seed}).fit(iris).transform(iris)
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(fit, range(4)))
+    for seed, codes in enumerate(found):
+        np.testing.assert_array_equal(codes, fit(seed))
 
 
 @pytest.mark.usefixtures("generators_untouched")

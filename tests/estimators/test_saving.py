@@ -50,6 +50,15 @@ def test_an_autoencoder_too(tmp_path):
     assert np.array_equal(vaekit.load(tmp_path).reconstruct(X), fitted.reconstruct(X))
 
 
+def test_weights_of_another_model_are_not_loaded(tmp_path):
+    """As where saving over a model was cut off between the two files."""
+    for seed in range(2):
+        VAE(**SMALL | {"random_state": seed}).fit(RNG.normal(size=(40, 3))).save(tmp_path / str(seed))
+    (tmp_path / "1" / "model.safetensors").replace(tmp_path / "0" / "model.safetensors")
+    with pytest.raises(RunError, match=r"model\.safetensors is damaged, or of another model than config\.json"):
+        vaekit.load(tmp_path / "0")
+
+
 @pytest.mark.parametrize("model", [Autoencoder, PixelCNN, TabularVAE, ConditionalVAE])
 def test_what_has_no_meaning_for_a_model_is_none_under_the_name_that_a_vae_has(model):
     X, y = RNG.integers(0, 9, (40, 4, 4), dtype=np.uint8), np.arange(40) % 2

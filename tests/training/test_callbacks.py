@@ -1,5 +1,10 @@
 """Progress: nothing, plain lines or a bar; and the trackers' sentence when they are not installed."""
 
+import copy
+import sys
+import threading
+from types import SimpleNamespace
+
 import pytest
 
 from vaekit.errors import MissingDependencyError
@@ -40,6 +45,40 @@ def test_the_bar_shows_score_and_trend(capsys):
     bar(record(2, -2.0))
     bar.close()
     assert "held-out -2.000 nats (+2.000 an epoch)" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_the_tensorboard_log_opens_at_the_first_epoch_and_is_not_copied(monkeypatch):
+    opened, written = [], []
+
+    class Writer:
+        def __init__(self, folder):
+            opened.append(folder)
+            self.lock = threading.Lock()
+
+        def add_scalar(self, *what):
+            written.append(what)
+
+        def flush(self):
+            pass
+
+    writer = SimpleNamespace(SummaryWriter=Writer)
+    for name, module in (("tensorboard", SimpleNamespace()), ("torch.utils.tensorboard.writer", writer)):
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(writer=writer))
+    callback = callbacks.TensorBoardCallback("logs")
+    assert opened == []
+    for each in (callback, callback, copy.deepcopy(callback)):
+        each(record(1, -2.0))
+    assert opened == ["logs", "logs"] and ("validation", -2.0, 1) in written
+
+
+def test_weights_and_biases_logs_to_the_run_that_is_active_at_the_epoch(monkeypatch):
+    logged = []
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(log=None))  # no run yet
+    callback = callbacks.WandbCallback()
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(log=lambda numbers, step: logged.append((numbers, step))))
+    callback(record(3, -2.0))
+    assert logged[0][0]["validation"] == -2.0 and logged[0][1] == 3
 
 
 @pytest.mark.parametrize(("cls", "module"), [("MLflowCallback", "mlflow"), ("WandbCallback", "wandb")])

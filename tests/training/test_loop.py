@@ -75,6 +75,12 @@ def test_it_learns_and_is_a_function_of_the_seed():
     assert equal(a, b) and not equal(a, c)
 
 
+def test_patience_waits_for_a_second_look():
+    settings = TrainingSettings(epochs=40, batch_size=8, learning_rate=0.0, validate_every=10, patience=5)
+    state = run(settings, validate=lambda model: 0.0)[1]
+    assert state.epoch == 20 and state.best_epoch == 10
+
+
 def test_callbacks_cannot_disturb_it():
     plain, _ = run()
     disturbed, _ = run(callbacks=[lambda record: torch.rand(100)])

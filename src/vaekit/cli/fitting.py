@@ -17,7 +17,7 @@ from vaekit.errors import Faults, OptionError, RunError, TrainingError, WriteErr
 from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
 from vaekit.estimators.options import check_options, plain_params, settable
 from vaekit.estimators.trained import TrainedEstimator
-from vaekit.files import make_folder
+from vaekit.files import PARTIAL, make_folder
 from vaekit.randomness import resolve_seed
 from vaekit.runs import (
     CHECKPOINT,
@@ -73,6 +73,9 @@ def fit_run(
     """
     if resume and overwrite:
         raise OptionError("--resume and --overwrite contradict each other: give one of them.")
+    for name in (source, str(folder)):
+        if any("\ud800" <= letter <= "\udfff" for letter in name):  # how Python holds bytes that are not UTF-8
+            raise OptionError(f"{name!a} is no name in UTF-8, as a report must be: rename it.")
     _check_place(folder, resume=resume, overwrite=overwrite)
     if model in GRAPH_MODELS and kind is None:
         kind = "graph"
@@ -163,8 +166,11 @@ def _check_place(folder: Path, *, resume: bool, overwrite: bool) -> None:
         raise RunError(f"{folder} exists: give --resume to go on with it, --overwrite to replace it, or another -o.")
     if overwrite:
         check_run_only(folder)
+        if Path.cwd().is_relative_to(folder.resolve()):
+            raise RunError(f"{folder} is the folder that you are in: go to another one to replace it.")
     own = {CONFIG, WEIGHTS, METRICS, REPORT, PLOTS, "checkpoint"}
-    if resume and not (folder / CONFIG).exists() and {path.name for path in folder.iterdir()} - own:
+    there = {path.name for path in folder.iterdir() if not path.name.endswith(PARTIAL)}
+    if resume and not (folder / CONFIG).exists() and there - own:
         raise RunError(f"{folder} is not a RUN, so there is nothing to resume; choose another folder.")
 
 
@@ -178,29 +184,35 @@ class _Replaced:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.aside = self.folder.with_name(f".{self.folder.name}.replaced")
+        self.half_made = self.aside.exists() and not (self.folder / REPORT).exists()
+        self.replacing = self.half_made
 
     def set_aside(self) -> None:
         """Make way for the new RUN; where one lies aside already, for which none was finished, that is kept."""
-        half_made = self.aside.exists() and not (self.folder / REPORT).exists()
+        self.replacing = False
         if self.aside.exists():
             check_run_only(self.aside)
         try:
-            if half_made:
+            if self.half_made:
                 shutil.rmtree(self.folder)
             else:
                 shutil.rmtree(self.aside, ignore_errors=True)
                 self.folder.rename(self.aside)
+            self.replacing = True
+            self.folder.mkdir()
         except OSError as error:
             raise WriteError(f"{self.folder} cannot be replaced: {error.strerror or error}.") from error
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if not self.aside.exists():
+        if not self.replacing or not self.aside.exists():
             return
-        if kind is None or issubclass(kind, (SystemExit, KeyboardInterrupt, TrainingError)):
+        to_go_on = (self.folder / CHECKPOINT).exists()
+        stopped = to_go_on and kind is not None and issubclass(kind, (SystemExit, KeyboardInterrupt))
+        if kind is None or stopped or issubclass(kind, TrainingError):
             shutil.rmtree(self.aside, ignore_errors=True)
-        elif (self.folder / CHECKPOINT).exists():
+        elif to_go_on:
             _say(f"The RUN that was to be replaced lies in {self.aside}.")
         else:
             shutil.rmtree(self.folder, ignore_errors=True)

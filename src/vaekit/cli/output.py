@@ -10,6 +10,7 @@ from typing import Any
 from vaekit.data.tables import WRITTEN, write_table
 from vaekit.errors import OptionError, WriteError
 from vaekit.files import written_whole
+from vaekit.runs import read_config
 
 
 def check_output(path: Path, source: str | None = None, endings: Sequence[str] = WRITTEN) -> None:
@@ -20,6 +21,11 @@ def check_output(path: Path, source: str | None = None, endings: Sequence[str] =
         raise WriteError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}.")
     if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
         raise OptionError(f"{str(path)!r} holds the data; write to another file.")
+
+
+def source_of(run: Path) -> str | None:
+    """What a RUN was fitted to, as it was named; None of a saved model."""
+    return (read_config(run).get("data") or {}).get("source")
 
 
 def write_rows(table: Any, path: Path, columns: list[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _num_samples
 
 from vaekit.cli.graphdata import GraphData
 from vaekit.cli.graphverbs import encode_graph, sample_graph
-from vaekit.cli.output import check_output, write_rows
+from vaekit.cli.output import check_output, source_of, write_rows
 from vaekit.cli.rowdata import (
     REPORT_SAMPLES,
     RowData,
@@ -177,7 +177,7 @@ def sample_run(
     if isinstance(estimator, GraphEstimator):
         sample_graph(run, estimator, output, n=n, seed=seed)
         return
-    check_output(output)
+    check_output(output, source_of(run))
     if isinstance(estimator, Autoencoder) and prior == "model":
         raise OptionError(
             f"{run} is an autoencoder, which has no distribution to sample from; draw its codes from a mixture with "
@@ -357,9 +357,10 @@ def _shown(value: Any) -> str:
 def _print_table(title: str, facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text  # text of the user's is no markup
 
-    table = Table(title=title, show_header=False, title_justify="left")
+    table = Table(title=Text(title), show_header=False, title_justify="left")
     for name, value in facts.items():
         if value is not None and not (isinstance(value, list) and value and isinstance(value[0], dict)):
-            table.add_row(name, _shown(value))
+            table.add_row(name, Text(_shown(value)))
     Console().print(table)

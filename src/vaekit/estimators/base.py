@@ -99,6 +99,8 @@ class RowEstimator(TrainedEstimator):
             OptionError: a parameter has a value that cannot be used; all such faults are named together.
             DataError: X cannot be used as it is.
             TrainingError: the objective turned NaN; the last good weights are kept and the estimator can be used.
+            KeyboardInterrupt, and what a callback raises: once an epoch is over the best weights so far are kept, and
+                the estimator can be used; before that it is as it was.
         """
         return self._fit(X, validation_data)
 
@@ -114,8 +116,8 @@ class RowEstimator(TrainedEstimator):
             rows, held_out, seed = self._begin(X, validation_data)
             value = self._value(self.model_, len(rows))
             validate = None if held_out is None else self._held_out_score(held_out)
-        failure = self._train(rows, value, seed, validate, checkpoint, before_training, unit=self._unit)
-        self._finish(rows)
+            failure = self._train(rows, value, seed, validate, checkpoint, before_training, unit=self._unit)
+            self._finish(rows)
         if failure is not None:
             raise failure
         return self

@@ -170,9 +170,12 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
             TrainingError: the objective turned NaN; the last good weights are kept and the estimator can be used.
         """
         with unchanged_on_failure(self):
-            return self._fit_labelled(X, y, validation_data)
+            failure = self._fit_labelled(X, y, validation_data)
+        if failure is not None:
+            raise failure
+        return self
 
-    def _fit_labelled(self, X: Any, y: Any, validation_data: Any) -> Self:
+    def _fit_labelled(self, X: Any, y: Any, validation_data: Any) -> BaseException | None:
         check_options(self)
         if self.method == "m2" and self.pretrained is not None:
             raise OptionError(
@@ -209,17 +212,14 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
         self.model_.eval()
         held_out = None if validation_data is None else self._read_labelled(*validation_data)
         if self.method == "features":
-            return self
+            return None
         few = self.batch_size or 0
         if self.method == "finetune":
             few, rows, numbers = 0, rows.subset(np.flatnonzero(there)), numbers[there]
         examples = LabelledRows(rows.to(self._device()), torch.from_numpy(numbers), few)
         validate = None if held_out is None else self._held_out_score(held_out)
         unit = "nats" if self.method == "m2" else "nats a label"  # of "m2" a bound a row, held out log p(y|x)
-        failure = self._train(examples, self._value(self.model_, len(examples)), seed, validate, None, None, unit)
-        if failure is not None:
-            raise failure
-        return self
+        return self._train(examples, self._value(self.model_, len(examples)), seed, validate, None, None, unit)
 
     def _pretrain(self, X: Any, seed: int) -> VAE | Autoencoder:
         """The fitted estimator whose encoder is taken."""

@@ -134,7 +134,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
             unit = "(reweighted)" if self.objective == "reweighted" else "nats a squared node"
             unit += "" if validate is None else "; held-out: mean of AUC and AP"
             value = self._value(self.model_)
-        failure = self._train(x, value, seed, validate, checkpoint, before_training, unit=unit)
+            failure = self._train(x, value, seed, validate, checkpoint, before_training, unit=unit)
         if failure is not None:
             raise failure
         return self

@@ -42,6 +42,11 @@ def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
             vars(estimator).update(before)
 
 
+def _numbered_on(callback: Callback, before: int) -> Callback:
+    """The callback, told epochs that are counted from those before."""
+    return lambda record: callback({**record, "epoch": before + record["epoch"]})
+
+
 class TrainedEstimator(BaseEstimator, ABC):
     """Base of all estimators: `model_` is trained by the loop on some kind of examples, and can be saved.
 
@@ -77,14 +82,20 @@ class TrainedEstimator(BaseEstimator, ABC):
         checkpoint: Checkpoint | None,
         before_training: Callable[[], object] | None,
         unit: str = "nats a row",
-    ) -> TrainingError | None:
-        """Train `model_` and set what is known after it; a TrainingError is handed back, to be raised at the end."""
+    ) -> BaseException | None:
+        """Train `model_` and set what is known after it; what ended it is handed back, to be raised at the end.
+
+        That is a TrainingError, or, once an epoch is over, an interruption or the failure of a callback: the best
+        weights so far are kept. A run with a checkpoint goes on from that instead, and is not handed back.
+        """
         if before_training is not None:
             before_training()
         reporter = make_reporter(self.verbose, self.epochs, unit)
-        callbacks: list[Callback] = [*(self.callbacks or ()), *([reporter] if reporter else [])]
+        before = len(self.history_)  # of warm starts, whose epochs are numbered on
+        own = [_numbered_on(callback, before) for callback in self.callbacks or ()]
+        callbacks: list[Callback] = [*own, *([reporter] if reporter else [])]
         state = (checkpoint.load() if checkpoint is not None else None) or TrainingState()
-        failure = None
+        failure: BaseException | None = None
         try:
             train(
                 self.model_,
@@ -100,11 +111,16 @@ class TrainedEstimator(BaseEstimator, ABC):
         except TrainingError as error:
             failure = error
             self.fitted_["stopped"] = str(error)
+        except (KeyboardInterrupt, Exception) as error:
+            if "best" in state.tensors:
+                self.model_.load_state_dict(state.tensors["best"])
+            if checkpoint is not None or not state.best_epoch:
+                raise
+            failure = error
         finally:
             if reporter:
                 reporter.close()
             self.model_.eval()
-            before = len(self.history_)  # of warm starts, whose epochs are numbered on
             self.history_ = [*self.history_, *({**each, "epoch": before + each["epoch"]} for each in state.history)]
             self.n_iter_ = len(self.history_)
             self.best_epoch_ = before + state.best_epoch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from collections.abc import Mapping
@@ -134,14 +135,18 @@ class TensorBoardCallback:
     """
 
     def __init__(self, folder: str) -> None:
-        try:
-            from torch.utils.tensorboard.writer import SummaryWriter
-        except ImportError as error:
-            raise _missing("TensorBoard", "tensorboard") from error
-        self._writer = SummaryWriter(folder)
+        _check_there("TensorBoard", "tensorboard")
+        self.folder, self._writer = folder, None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_writer": None}  # a copy, as clone makes one, opens a log of its own
 
     def __call__(self, record: Mapping[str, Any]) -> None:
         """Write the record."""
+        if self._writer is None:
+            from torch.utils.tensorboard.writer import SummaryWriter
+
+            self._writer = SummaryWriter(self.folder)
         for name, value in _numbers(record).items():
             self._writer.add_scalar(name, value, record["epoch"])
         self._writer.flush()
@@ -151,31 +156,31 @@ class MLflowCallback:
     """Logs each epoch's numbers to the active MLflow run (extra `track`)."""
 
     def __init__(self) -> None:
-        try:
-            import mlflow  # type: ignore[import-not-found]
-        except ImportError as error:
-            raise _missing("MLflow", "mlflow") from error
-        self._log = mlflow.log_metrics
+        _check_there("MLflow", "mlflow")
 
     def __call__(self, record: Mapping[str, Any]) -> None:
         """Log the record."""
-        self._log(_numbers(record), step=record["epoch"])
+        import mlflow  # type: ignore[import-not-found]
+
+        mlflow.log_metrics(_numbers(record), step=record["epoch"])
 
 
 class WandbCallback:
     """Logs each epoch's numbers to the active Weights & Biases run (extra `track`)."""
 
     def __init__(self) -> None:
-        try:
-            import wandb  # type: ignore[import-not-found]
-        except ImportError as error:
-            raise _missing("Weights & Biases", "wandb") from error
-        self._log = wandb.log
+        _check_there("Weights & Biases", "wandb")
 
     def __call__(self, record: Mapping[str, Any]) -> None:
         """Log the record."""
-        self._log(_numbers(record), step=record["epoch"])
+        import wandb  # type: ignore[import-not-found]
+
+        wandb.log(_numbers(record), step=record["epoch"])
 
 
-def _missing(what: str, package: str) -> MissingDependencyError:
-    return MissingDependencyError(f"{what} needs the package {package}: pip install 'vaekit[track]'.")
+def _check_there(what: str, package: str) -> None:
+    """Raise MissingDependencyError unless the tracker's package can be imported."""
+    try:
+        importlib.import_module(package)
+    except ImportError as error:
+        raise MissingDependencyError(f"{what} needs the package {package}: pip install 'vaekit[track]'.") from error

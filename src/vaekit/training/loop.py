@@ -283,7 +283,7 @@ def _train(
 
 
 def _out_of_patience(state: TrainingState, settings: TrainingSettings) -> bool:
-    if settings.patience is None or state.best_score is None or state.step:
+    if settings.patience is None or state.best_score is None or state.step or state.epoch % settings.validate_every:
         return False
     return state.epoch - max(state.best_epoch, int(settings.kl_warmup)) >= settings.patience
 
