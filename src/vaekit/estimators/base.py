@@ -112,14 +112,12 @@ class RowEstimator(TrainedEstimator):
         checkpoint: Checkpoint | None = None,
         before_training: Callable[[], object] | None = None,
     ) -> Self:
-        with unchanged_on_failure(self):
+        with unchanged_on_failure(self) as outcome:
             rows, held_out, seed = self._begin(X, validation_data)
             value = self._value(self.model_, len(rows))
             validate = None if held_out is None else self._held_out_score(held_out)
-            failure = self._train(rows, value, seed, validate, checkpoint, before_training, unit=self._unit)
-            self._finish(rows)
-        if failure is not None:
-            raise failure
+            options: dict[str, Any] = {"outcome": outcome, "finish": lambda: self._finish(rows)}
+            self._train(rows, value, seed, validate, checkpoint, before_training, self._unit, **options)
         return self
 
     def _begin(self, X: Any, validation_data: Any) -> tuple[Rows, Rows | None, int]:

@@ -23,7 +23,7 @@ from vaekit.estimators.autoencoder import Autoencoder
 from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.labels import find_classes, number_labels, read_labels, unseen
 from vaekit.estimators.options import check_options
-from vaekit.estimators.trained import unchanged_on_failure
+from vaekit.estimators.trained import Outcome, unchanged_on_failure
 from vaekit.estimators.vae import VAE
 from vaekit.likelihoods import LIKELIHOODS
 from vaekit.models import Classifier, RadialHead, SemiSupervisedVAE
@@ -169,13 +169,11 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
             DataError: X or y cannot be used: no label, or a single class.
             TrainingError: the objective turned NaN; the last good weights are kept and the estimator can be used.
         """
-        with unchanged_on_failure(self):
-            failure = self._fit_labelled(X, y, validation_data)
-        if failure is not None:
-            raise failure
+        with unchanged_on_failure(self) as outcome:
+            self._fit_labelled(X, y, validation_data, outcome)
         return self
 
-    def _fit_labelled(self, X: Any, y: Any, validation_data: Any) -> BaseException | None:
+    def _fit_labelled(self, X: Any, y: Any, validation_data: Any, outcome: Outcome) -> None:
         check_options(self)
         if self.method == "m2" and self.pretrained is not None:
             raise OptionError(
@@ -212,14 +210,15 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
         self.model_.eval()
         held_out = None if validation_data is None else self._read_labelled(*validation_data)
         if self.method == "features":
-            return None
+            return
         few = self.batch_size or 0
         if self.method == "finetune":
             few, rows, numbers = 0, rows.subset(np.flatnonzero(there)), numbers[there]
         examples = LabelledRows(rows.to(self._device()), torch.from_numpy(numbers), few)
         validate = None if held_out is None else self._held_out_score(held_out)
         unit = "nats" if self.method == "m2" else "nats a label"  # of "m2" a bound a row, held out log p(y|x)
-        return self._train(examples, self._value(self.model_, len(examples)), seed, validate, None, None, unit)
+        value = self._value(self.model_, len(examples))
+        self._train(examples, value, seed, validate, None, None, unit, outcome=outcome)
 
     def _pretrain(self, X: Any, seed: int) -> VAE | Autoencoder:
         """The fitted estimator whose encoder is taken."""

@@ -121,7 +121,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
             raise OptionError(f"patience={self.patience!r} needs validation edges: fit(graph, validation=split).")
         for note in graph.notes:
             self._say(note)
-        with unchanged_on_failure(self):
+        with unchanged_on_failure(self) as outcome:
             seed, device = resolve_seed(self.random_state), self._device()
             self.graph_ = graph
             self.n_features_in_ = graph.n_features if self.use_features else 0
@@ -134,9 +134,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
             unit = "(reweighted)" if self.objective == "reweighted" else "nats a squared node"
             unit += "" if validate is None else "; held-out: mean of AUC and AP"
             value = self._value(self.model_)
-            failure = self._train(x, value, seed, validate, checkpoint, before_training, unit=unit)
-        if failure is not None:
-            raise failure
+            self._train(x, value, seed, validate, checkpoint, before_training, unit, outcome=outcome)
         return self
 
     def _build(self, x: GraphTensors) -> nn.Module:

@@ -6,6 +6,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +24,25 @@ from vaekit.training.checkpoint import Checkpoint, TrainingState
 from vaekit.training.loop import Callback, Examples, TrainingSettings, train
 
 
+@dataclass
+class Outcome:
+    """Whether what a fit has done is to be kept although it fails."""
+
+    keep: bool = False
+
+
 @contextmanager
-def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
+def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[Outcome]:
     """Within the block a failure leaves the estimator's attributes as they were: fitted, or not yet fitted.
 
-    But not that of the training itself, after which the last good weights are kept.
+    But not one in training after which there are good weights: see `TrainedEstimator._train`.
     """
-    before, keep = dict(vars(estimator)), False
+    before, outcome = dict(vars(estimator)), Outcome()
     try:
-        yield
-        keep = True
-    except TrainingError:
-        keep = True
-        raise
+        yield outcome
+        outcome.keep = True
     finally:
-        if not keep:
+        if not outcome.keep:
             vars(estimator).clear()
             vars(estimator).update(before)
 
@@ -82,11 +87,14 @@ class TrainedEstimator(BaseEstimator, ABC):
         checkpoint: Checkpoint | None,
         before_training: Callable[[], object] | None,
         unit: str = "nats a row",
-    ) -> BaseException | None:
-        """Train `model_` and set what is known after it; what ended it is handed back, to be raised at the end.
+        *,
+        outcome: Outcome,
+        finish: Callable[[], object] | None = None,
+    ) -> None:
+        """Train `model_` and set what is known after it, by `finish` what needs the training data once more.
 
-        That is a TrainingError, or, once an epoch is over, an interruption or the failure of a callback: the best
-        weights so far are kept. A run with a checkpoint goes on from that instead, and is not handed back.
+        A TrainingError keeps the last good weights; so does, once an epoch is over, an interruption or the failure of a
+        callback, but for a run with a checkpoint, which goes on from that.
         """
         if before_training is not None:
             before_training()
@@ -95,7 +103,7 @@ class TrainedEstimator(BaseEstimator, ABC):
         own = [_numbered_on(callback, before) for callback in self.callbacks or ()]
         callbacks: list[Callback] = [*own, *([reporter] if reporter else [])]
         state = (checkpoint.load() if checkpoint is not None else None) or TrainingState()
-        failure: BaseException | None = None
+        usable = False
         try:
             train(
                 self.model_,
@@ -108,23 +116,24 @@ class TrainedEstimator(BaseEstimator, ABC):
                 callbacks=callbacks,
                 checkpoint=checkpoint,
             )
+            usable = True
         except TrainingError as error:
-            failure = error
+            usable = True
             self.fitted_["stopped"] = str(error)
-        except (KeyboardInterrupt, Exception) as error:
-            if "best" in state.tensors:
-                self.model_.load_state_dict(state.tensors["best"])
-            if checkpoint is not None or not state.best_epoch:
-                raise
-            failure = error
+            raise
         finally:
             if reporter:
                 reporter.close()
+            if not usable and "best" in state.tensors:
+                self.model_.load_state_dict(state.tensors["best"])
             self.model_.eval()
             self.history_ = [*self.history_, *({**each, "epoch": before + each["epoch"]} for each in state.history)]
             self.n_iter_ = len(self.history_)
             self.best_epoch_ = before + state.best_epoch
-        return failure
+            if usable or (checkpoint is None and state.best_epoch):
+                if finish is not None:
+                    finish()
+                outcome.keep = True
 
     def _settings(self) -> TrainingSettings:
         return TrainingSettings(
