@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -13,7 +12,6 @@ import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
-_BORROWED = threading.RLock()
 _POOL = 2**20  # places in a noise pool at which a row's noise can start
 
 
@@ -21,8 +19,8 @@ _POOL = 2**20  # places in a noise pool at which a row's noise can start
 def isolated_rng(seed: int | None = None) -> Iterator[None]:
     """Run a block with torch's global generators seeded (or as they are), and put them back as they were found.
 
-    New numbers are float32 within it, whatever torch's default type is. The generators belong to the process, so a
-    thread waits here until another one has left its block.
+    New numbers are float32 within it, whatever torch's default type is. Generators and default type belong to the
+    process, so blocks that overlap in several threads draw from each other's stream.
 
     Args:
         seed: seed for the block; None keeps the current state, which is still restored afterwards.
@@ -34,16 +32,15 @@ def isolated_rng(seed: int | None = None) -> Iterator[None]:
     >>> bool(a == b)
     True
     """
-    with _BORROWED:
-        state, kind = rng_state(), torch.get_default_dtype()
-        try:
-            torch.set_default_dtype(torch.float32)
-            if seed is not None:
-                torch.manual_seed(seed)
-            yield
-        finally:
-            torch.set_default_dtype(kind)
-            set_rng_state(state)
+    state, kind = rng_state(), torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float32)
+        if seed is not None:
+            torch.manual_seed(seed)
+        yield
+    finally:
+        torch.set_default_dtype(kind)
+        set_rng_state(state)
 
 
 def rng_state() -> dict[str, Tensor]:

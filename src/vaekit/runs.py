@@ -15,6 +15,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,10 +88,15 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     return config
 
 
+def is_half_written(path: Path) -> bool:
+    """Whether a file is what `vaekit.files.written_whole` leaves of one of a RUN's when it is killed."""
+    names = "|".join(re.escape(Path(name).name) for name in (CONFIG, WEIGHTS, METRICS, REPORT, CHECKPOINT))
+    return re.fullmatch(rf"\.({names}|.+\.png)\.[0-9a-f]{{8}}{re.escape(PARTIAL)}", path.name) is not None
+
+
 def is_left_over(folder: str | Path) -> bool:
-    """Whether a folder holds nothing but files that a killed process left half written."""
-    files = (path for path in Path(folder).rglob("*") if path.is_symlink() or not path.is_dir())
-    return all(path.name.endswith(PARTIAL) for path in files)
+    """Whether a folder holds nothing but files of a RUN that a killed process left half written."""
+    return all(is_half_written(path) for path in Path(folder).rglob("*") if path.is_symlink() or not path.is_dir())
 
 
 def check_run_only(folder: str | Path) -> None:
@@ -103,7 +109,7 @@ def check_run_only(folder: str | Path) -> None:
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
         picture = name.parent == Path(PLOTS) and name.suffix == ".png"
-        if path.is_file() and name not in own and not picture and not name.name.endswith(PARTIAL):
+        if path.is_file() and name not in own and not picture and not is_half_written(name):
             raise RunError(f"{folder} holds {str(name)!r}, which is no part of a RUN, so it is not replaced.")
     if "vaekit" not in config:
         raise RunError(f"{folder} was not written by vaekit, so it is not replaced.")
@@ -162,4 +168,5 @@ def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor], l
 def clean(folder: str | Path) -> None:
     """Remove what a killed process left half written."""
     for path in Path(folder).rglob(f".*{PARTIAL}"):
-        path.unlink(missing_ok=True)
+        if is_half_written(path):
+            path.unlink(missing_ok=True)

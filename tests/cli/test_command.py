@@ -290,6 +290,11 @@ def test_a_run_is_not_replaced_from_within_but_through_a_link(run, tmp_path, cap
     shutil.copytree(run, copy)
     monkeypatch.chdir(copy)
     fit = ("fit", table, "--overwrite", *QUICK, "-o")
+    (copy / "empty").mkdir()
+    monkeypatch.chdir(copy / "empty")
+    assert complaint(capsys, *fit, ".") == ". is the folder that you are in: go to another one to replace it."
+    monkeypatch.chdir(copy)
+    (copy / "empty").rmdir()
     assert complaint(capsys, *fit, ".") == ". is the folder that you are in: go to another one to replace it."
     assert (copy / "report.md").exists()
     monkeypatch.chdir(tmp_path)
@@ -306,6 +311,16 @@ def test_a_fit_killed_while_it_wrote_its_first_file_is_begun_anew(option, run, t
     assert main(["fit", str(run.parent / "table.csv"), "-o", str(tmp_path / "RUN"), option, *QUICK]) == 0
     assert (tmp_path / "RUN" / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
     assert not list((tmp_path / "RUN").glob(".*"))
+
+
+@pytest.mark.parametrize("option", ["--resume", "--overwrite"])
+def test_unfinished_downloads_are_no_left_overs(option, run, tmp_path, capsys):
+    folder = tmp_path / "downloads"
+    (folder / "sub").mkdir(parents=True)
+    for name in (".film.part", "sub/thesis.part"):
+        (folder / name).write_text("mine")
+    assert " is not a RUN" in complaint(capsys, "fit", run.parent / "table.csv", "-o", folder, option, *QUICK)
+    assert (folder / ".film.part").exists() and (folder / "sub" / "thesis.part").exists()
 
 
 def test_a_finished_run_stays_where_what_lies_aside_is_none(run, tmp_path, capsys):

@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -90,16 +89,6 @@ def test_callbacks_are_told_epochs_that_a_warm_start_numbers_on(iris):
     callback = StopAt(0)
     vae = VAE(**SMALL, warm_start=True, callbacks=[callback]).fit(iris).fit(iris)
     assert callback.seen == [1, 2, 3, 4] == [each["epoch"] for each in vae.history_]
-
-
-def test_fits_in_threads_are_those_one_after_another(iris):
-    def fit(seed):
-        return VAE(**SMALL | {"random_state": seed}).fit(iris).transform(iris)
-
-    with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(fit, range(4)))
-    for seed, codes in enumerate(found):
-        np.testing.assert_array_equal(codes, fit(seed))
 
 
 @pytest.mark.usefixtures("generators_untouched")

@@ -17,7 +17,7 @@ from vaekit.errors import Faults, OptionError, RunError, TrainingError, WriteErr
 from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
 from vaekit.estimators.options import check_options, plain_params, settable
 from vaekit.estimators.trained import TrainedEstimator
-from vaekit.files import PARTIAL, make_folder
+from vaekit.files import make_folder
 from vaekit.randomness import resolve_seed
 from vaekit.runs import (
     CHECKPOINT,
@@ -28,6 +28,7 @@ from vaekit.runs import (
     WEIGHTS,
     check_run_only,
     clean,
+    is_half_written,
     new_config,
     read_config,
     write_config,
@@ -160,16 +161,16 @@ def _value(text: str) -> Any:
 def _check_place(folder: Path, *, resume: bool, overwrite: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file; a RUN is a folder.")
+    if overwrite and Path.cwd().is_relative_to(folder.resolve()):
+        raise RunError(f"{folder} is the folder that you are in: go to another one to replace it.")
     if not folder.exists() or not any(folder.iterdir()):
         return
     if not (resume or overwrite):
         raise RunError(f"{folder} exists: give --resume to go on with it, --overwrite to replace it, or another -o.")
     if overwrite:
         check_run_only(folder)
-        if Path.cwd().is_relative_to(folder.resolve()):
-            raise RunError(f"{folder} is the folder that you are in: go to another one to replace it.")
     own = {CONFIG, WEIGHTS, METRICS, REPORT, PLOTS, "checkpoint"}
-    there = {path.name for path in folder.iterdir() if not path.name.endswith(PARTIAL)}
+    there = {path.name for path in folder.iterdir() if not is_half_written(path)}
     if resume and not (folder / CONFIG).exists() and there - own:
         raise RunError(f"{folder} is not a RUN, so there is nothing to resume; choose another folder.")
 

@@ -201,7 +201,7 @@ class TabularVAE(BoundEstimator):
             components=self.components,
         )
         model = build_tabular(self.schema_.modelled, how, self.mixture)
-        self.independent_ = independent_features(model.likelihood, stats)
+        self.independent_, self.reference_ = independent_features(model.likelihood, stats), None
         return model
 
     def _terms(self, model: LatentVariableModel, x: Tensor, num_samples: int | None) -> Terms:

@@ -49,6 +49,8 @@ def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[Outcome]:
 
 def _numbered_on(callback: Callback, before: int) -> Callback:
     """The callback, told epochs that are counted from those before."""
+    if not before:
+        return callback
     return lambda record: callback({**record, "epoch": before + record["epoch"]})
 
 
@@ -131,9 +133,9 @@ class TrainedEstimator(BaseEstimator, ABC):
             self.n_iter_ = len(self.history_)
             self.best_epoch_ = before + state.best_epoch
             if usable or (checkpoint is None and state.best_epoch):
+                outcome.keep = True
                 if finish is not None:
                     finish()
-                outcome.keep = True
 
     def _settings(self) -> TrainingSettings:
         return TrainingSettings(

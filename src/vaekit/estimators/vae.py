@@ -90,7 +90,8 @@ class VAE(BoundEstimator, DensityEstimator):
         warm_start: go on from the weights of the last fit.
         device: "auto", "cpu", "cuda", ...
         callbacks: functions of an epoch's record.
-        random_state: None, an int or a RandomState; a fit is a function of it, the data and the parameters.
+        random_state: None, an int or a RandomState; a fit is a function of it, the data and the parameters. But fits in
+            several threads at once share torch's generators: use processes, as joblib does by default.
         verbose: 0 for silence.
 
     Attributes:

@@ -135,7 +135,7 @@ class TensorBoardCallback:
     """
 
     def __init__(self, folder: str) -> None:
-        _check_there("TensorBoard", "tensorboard")
+        _check_there("TensorBoard", "tensorboard", "torch.utils.tensorboard.writer")
         self.folder, self._writer = folder, None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -178,9 +178,9 @@ class WandbCallback:
         wandb.log(_numbers(record), step=record["epoch"])
 
 
-def _check_there(what: str, package: str) -> None:
-    """Raise MissingDependencyError unless the tracker's package can be imported."""
+def _check_there(what: str, package: str, module: str | None = None) -> None:
+    """Raise MissingDependencyError unless the tracker's package can be imported, or what torch makes of it."""
     try:
-        importlib.import_module(package)
+        importlib.import_module(module or package)
     except ImportError as error:
         raise MissingDependencyError(f"{what} needs the package {package}: pip install 'vaekit[track]'.") from error
