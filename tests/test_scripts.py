@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -204,12 +205,12 @@ def test_equal_compute(
     with pytest.raises(SystemExit):
         script.main(["--train", "small", *same])
     assert "'small' is a rival, which only --choose trains." in capsys.readouterr().err
-    (tmp_path / "begun" / "mlp_vae").mkdir(parents=True)
-    (tmp_path / "begun" / "mlp_vae" / "config.json").write_text('{"params": {"precision": "begun"}}')
+    speed = tmp_path / "parts" / "equal_compute_speed.json"  # whose precision a RUN has, wherever it is trained
+    speed.write_text(re.sub('"precision": "[a-z0-9]*"', '"precision": "that of the speed"', speed.read_text()))
     asked: list[str] = []
     monkeypatch.setattr(script, "command", asked.extend)
-    script.main(["--train", "MLP VAE", *same, "--runs", str(tmp_path / "begun")])
-    assert "precision=begun" in asked
+    script.main(["--train", "MLP VAE", *same, "--runs", str(tmp_path / "anew")])
+    assert "precision=that of the speed" in asked
 
 
 def test_minutes_of_a_curve_are_epochs_of_the_quiet_machine(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
