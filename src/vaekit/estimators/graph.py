@@ -95,6 +95,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
                 given as y.
             DataError: the graph cannot be used as it is, has no edges, or holds validation edges.
             TrainingError: the objective turned NaN; the last good weights are kept and the estimator can be used.
+            KeyboardInterrupt, and what a callback raises: as in `VAE.fit`, the best weights so far are kept.
         """
         if isinstance(y, EdgeSplit):
             raise OptionError("A split goes by its name: fit(split.train, validation=split).")
