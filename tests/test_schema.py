@@ -6,6 +6,8 @@ import warnings
 import networkx
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse
 import torch
@@ -385,6 +387,16 @@ def test_pandas_tables_are_taken_by_the_names_of_the_nodes():
     with pytest.raises(DataError, match=r"Graph.from_edges takes a list of edges\.$"):
         Graph(pd.DataFrame({"source": [0, 1, 2], "target": [1, 2, 3]}, index=[4, 5, 7]))
     assert Graph(pd.DataFrame(table.to_numpy(), columns=list("xyz"))).names == ("x", "y", "z")
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_columns_of_features_keep_their_names(kind):
+    path = networkx.path_graph(3)
+    graph = Graph(path, kind({"x": [1.0, 2, 3], "y": [0.0, 0, 1]}))
+    assert (
+        graph.feature_names == Graph(graph).feature_names == graph.with_edges(graph.edges).feature_names == ("x", "y")
+    )
+    assert Graph(graph, graph.features).feature_names is Graph(path, pd.DataFrame(np.eye(3))).feature_names is None
 
 
 @pytest.mark.parametrize("index", [list("abd"), list("aab")])

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import networkx
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 import sklearn.metrics  # noqa: F401 (its import draws from `random`, through rich: not here, where that is watched)
@@ -412,6 +413,24 @@ def test_other_graphs_with_the_same_features(cls, kind):
         estimator.score_edges([[0, 16]], other), estimator.score_edges([[30, 46]], both), rtol=1e-4, atol=1e-6
     )
     assert len(estimator.predict_links(10**6, graph=other)) == 17 * 16 // 2 - other.n_edges
+
+
+def test_features_of_a_table_are_told_by_their_names(tmp_path):
+    graph = random_graph("dense")
+    table = pd.DataFrame(graph.features).add_prefix("word ")
+    named = Graph(graph.adjacency, table)
+    names = named.feature_names
+    assert names == tuple(table.columns) and split_edges(named, random_state=0).train.feature_names == names
+    estimator = VGAE(**SMALL).fit(graph.adjacency, features=table)
+    estimator.save(tmp_path / "model")
+    turned = table.iloc[:, ::-1]
+    for model in (estimator, vaekit.load(tmp_path / "model")):
+        np.testing.assert_array_equal(model.transform(graph), model.transform(named))
+        np.testing.assert_array_equal(model.transform(named), model.transform())
+        with pytest.raises(DataError, match=r"^The features are not those of fit in another order: column 1 is"):
+            model.transform(Graph(graph.adjacency, turned))
+        with pytest.raises(DataError, match=r"not those of fit: column 2 is 'x' where fit had 'word 1'\.$"):
+            model.transform(Graph(graph.adjacency, table.rename(columns={"word 1": "x"})))
 
 
 @BOTH

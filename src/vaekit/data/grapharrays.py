@@ -20,7 +20,8 @@ def graph_from_arrays(arrays: Mapping[str, np.ndarray], where: str) -> Graph:
 
     Args:
         arrays: `adj_data`, `adj_indices`, `adj_indptr`, `adj_shape` (a matrix in CSR form) and, where there are any,
-            features as `attr_*` in the same form or as one array `attr`, `labels` and `names`.
+            features as `attr_*` in the same form or as one array `attr` (`attr_names`: of their columns), `labels`
+            and `names`.
         where: how messages name the source.
 
     Raises:
@@ -31,7 +32,11 @@ def graph_from_arrays(arrays: Mapping[str, np.ndarray], where: str) -> Graph:
         features = _csr(arrays, "attr", where)
     names = None if "names" not in arrays else np.atleast_1d(arrays["names"]).tolist()
     with naming(where):
-        return Graph(adjacency, features, arrays.get("labels"), names)
+        graph = Graph(adjacency, features, arrays.get("labels"), names)
+    columns = arrays.get("attr_names")
+    if columns is not None and columns.shape == (graph.n_features,):
+        graph.feature_names = tuple(map(str, columns.tolist()))
+    return graph
 
 
 def graph_arrays(graph: Graph) -> dict[str, np.ndarray]:
@@ -45,6 +50,8 @@ def graph_arrays(graph: Graph) -> dict[str, np.ndarray]:
         arrays["attr"] = graph.features
     elif graph.features is not None:
         arrays |= _parts(graph.features, "attr")
+    if graph.feature_names is not None:
+        arrays["attr_names"] = np.array(graph.feature_names)
     if graph.labels is not None:
         arrays["labels"] = graph.labels
     if graph.names is not None:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from vaekit.data.edges import EdgeSplit
 from vaekit.errors import DataError, Faults, OptionError, check_number
 from vaekit.estimators.graphparts import (
+    check_feature_names,
     check_split,
     check_validation,
     encoder_width,
@@ -205,6 +206,8 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
                 f"The graph has {graph.n_features} features, but {type(self).__name__} was fitted with "
                 f"{self.n_features_in_}.{hint}"
             )
+        else:
+            check_feature_names(graph, self.graph_)
         return graph
 
     @torch.no_grad()

@@ -16,13 +16,27 @@ from vaekit.errors import DataError, DataTypeError, OptionError
 from vaekit.models.graph import GraphTensors
 from vaekit.schema import Graph
 
-_TEXT = ("labels", "names")
+_TEXT = ("labels", "names", "attr_names")
 
 
 def check_split(name: str, split: Any) -> None:
     """Raise DataTypeError unless an argument is an EdgeSplit."""
     if not isinstance(split, EdgeSplit):
         raise DataTypeError(f"{name} must be an EdgeSplit of vaekit.data.split_edges, not a {type(split).__name__}.")
+
+
+def check_feature_names(graph: Graph, fitted: Graph) -> None:
+    """Raise DataError where both graphs name their features, and not the same in the same order."""
+    given, known = graph.feature_names, fitted.feature_names
+    if given is None or known is None or given == known:
+        return
+    place, (name, meant) = next(
+        (i, pair) for i, pair in enumerate(zip(given, known, strict=True)) if len(set(pair)) > 1
+    )
+    order = " in another order" if sorted(given) == sorted(known) else ""
+    raise DataError(
+        f"The features are not those of fit{order}: column {place + 1} is {name!r} where fit had {meant!r}."
+    )
 
 
 def check_validation(graph: Graph, split: EdgeSplit) -> None:

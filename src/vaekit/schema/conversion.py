@@ -260,6 +260,14 @@ def checked_features(features: Any, n: int) -> Any:
     return values
 
 
+def column_names(features: Any) -> tuple[str, ...] | None:
+    """Names of the columns of a table, as text; None for arrays, and for tables whose columns are all numbers."""
+    columns = getattr(features, "column_names" if comes_from(features, "pyarrow") else "columns", None)
+    if columns is None or all(isinstance(name, int | np.integer) for name in columns):
+        return None
+    return tuple(str(name) for name in columns)
+
+
 def checked_labels(labels: Any, n: int) -> np.ndarray:
     """Labels as an array (n,)."""
     values = as_array(labels, "labels")

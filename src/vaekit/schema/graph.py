@@ -14,6 +14,7 @@ from vaekit.schema.conversion import (
     checked_labels,
     checked_names,
     checked_pairs,
+    column_names,
     comes_from,
     count,
     from_geometric,
@@ -41,7 +42,8 @@ class Graph:
             columns); or a torch_geometric ``Data`` (features from ``x``, labels from ``y``, weights from
             ``edge_weight``, or ``edge_attr`` where it has one column).
         features: (N, F) array or scipy.sparse matrix of node features; None: there are none. Rows are those of the
-            nodes in their order; of a pandas table with an index of its own, those of the nodes of that name.
+            nodes in their order; of a pandas table with an index of its own, those of the nodes of that name. The
+            columns of a table keep their names.
         labels: (N,) labels, numbers or strings, in order as features; -1 or an empty string: none. Used for pictures
             and scores only.
         names: (N,) names of the nodes, all different; None: nodes are known by number.
@@ -49,6 +51,7 @@ class Graph:
     Attributes:
         adjacency: (N, N) csr_array float32, symmetric, zero on the diagonal, sorted.
         features: (N, F) float32 array or csr_array, or None.
+        feature_names: (F,) tuple of str where the features came as a table, or None.
         labels: (N,) array, or None.
         names: (N,) tuple of str, or None.
         numbered: whether nodes without names are called 0, 1, ..., as those of networkx or of a file, and do not only
@@ -71,9 +74,11 @@ class Graph:
     def __init__(self, adjacency: Any, features: Any = None, labels: Any = None, names: Any = None) -> None:
         notes: list[str] = []
         self.numbered, own_names = False, None
+        self.feature_names = column_names(features)
         if isinstance(adjacency, Graph):
             given = adjacency
             self.numbered = given.numbered and names is None
+            self.feature_names = given.feature_names if features is None else self.feature_names
             features = given.features if features is None else features
             labels = given.labels if labels is None else labels
             names = given.names if names is None else names
@@ -249,7 +254,7 @@ class Graph:
         weights = self.adjacency[edges[:, 0], edges[:, 1]] if len(edges) else None
         kept = from_list(edges, weights, self.n_nodes, [])
         graph = Graph(kept, self.features, self.labels, self.names)
-        graph.notes, graph.numbered = self.notes, self.numbered
+        graph.notes, graph.numbered, graph.feature_names = self.notes, self.numbered, self.feature_names
         return graph
 
     def known_by_name(self, other: Graph) -> bool:
