@@ -404,6 +404,21 @@ def start(*arguments):
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_nobody_takes(unbuffered):
+    command = [sys.executable, "-c", "import sys; from vaekit.cli import main; sys.exit(main())", "data", "--json"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "w") as full:
+        end = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+    assert (end.returncode, end.stderr) == (2, "vaekit: No space left on device.\n")
+    read, write = os.pipe()
+    os.close(read)
+    end = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment)
+    os.close(write)
+    assert (end.returncode, end.stderr) == (1, "")
+
+
 def test_too_little_memory_is_a_sentence(run, tmp_path, capsys, monkeypatch):
     fit = ["fit", run.parent / "table.csv", "-o", tmp_path / "R", *QUICK]
     said = "Not enough memory; smaller batches (batch_size), networks or data need less."

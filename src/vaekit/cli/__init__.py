@@ -5,6 +5,8 @@ Importing it is cheap; each verb imports what it needs when it runs.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         with plain_warnings():
-            return app(arguments or ["--help"], standalone_mode=False) or 0
+            code = app(arguments or ["--help"], standalone_mode=False) or 0
+        sys.stdout.flush()  # here, where it can fail with a sentence
+        return code
     except typer.TyperException as error:
         _complain(error.format_message())
         return 2
@@ -34,11 +38,13 @@ def main(arguments: list[str] | None = None) -> int:
         _complain(str(error).replace("\n- ", " "))
         return 2
     except BrokenPipeError:
+        _give_up_output()
         return 1
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno != errno.ENOSPC:
             raise
-        _complain(f"{error.filename}: {error.strerror}.")
+        _complain(f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}.")
+        _give_up_output()
         return 2
     except (typer.Abort, KeyboardInterrupt):  # Abort is a RuntimeError
         _complain("Interrupted.")
@@ -71,6 +77,14 @@ def plain_warnings() -> Iterator[None]:
 
 def _complain(sentence: str) -> None:
     print(f"vaekit: {' '.join(sentence.split())}", file=sys.stderr)
+
+
+def _give_up_output() -> None:
+    """Write what is left for standard output to nowhere where nobody can take it, so that Python's end is quiet."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_out_of_memory(error: Exception) -> bool:
