@@ -26,7 +26,7 @@ from vaekit.plots.labels import classes_of
 from vaekit.plots.latent import manifold_axes, projection
 from vaekit.plots.nodes import MOST_NODES, node_classes, sampled_nodes, tsne
 from vaekit.plots.traversals import traversal_codes
-from vaekit.plots.view import View, spaced
+from vaekit.plots.view import View
 
 QUICK: dict[str, Any] = {"hidden": (16,), "epochs": 3, "random_state": 0, "verbose": 0}
 ALWAYS = ["curves.png", "reconstructions.png", "latent.png", "traversals.png"]
@@ -264,7 +264,6 @@ def test_at_most_a_thousand_rows_are_looked_at(image_vae: VAE) -> None:
     assert len(view.train) == len(view.codes) == 1000
     assert view.index[0] == 0 and view.index[-1] == len(many) - 1
     np.testing.assert_array_equal(view.test, many[view.index])
-    assert list(spaced(1, 10)) == [0] and list(spaced(5, 10)) == [0, 1, 2, 3, 4]
 
 
 def test_the_epoch_that_was_kept_is_named_after_a_warm_start(tmp_path: Path) -> None:

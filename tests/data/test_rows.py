@@ -6,7 +6,7 @@ import scipy.sparse
 import torch
 
 from vaekit.data import rows as module
-from vaekit.data.rows import Rows, narrowest
+from vaekit.data.rows import Rows, narrowest, spaced
 
 
 @pytest.mark.parametrize(
@@ -167,3 +167,10 @@ def test_threshold_cuts_above_half():
 def test_rows_that_are_not_grey_are_fixed_already():
     rows = Rows(np.eye(3))
     assert rows.fixed() is rows
+
+
+@pytest.mark.parametrize("n", [1, 5, 1000, 20_000_000, 123_456_789])
+def test_spaced_rows_are_there_and_go_from_end_to_end(n):
+    index = spaced(n, 1000)
+    assert len(index) == min(n, 1000) and index[0] == 0 and index[-1] == n - 1
+    assert len(index) == 1 or 0 <= np.ptp(np.diff(index)) <= 1

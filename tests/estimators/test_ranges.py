@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from vaekit import VAE
@@ -44,6 +45,19 @@ def test_draws_stay_within_an_integer_type():
     assert sample.dtype == np.uint8 and sample.max() < 20  # -1 would have become 255
     frame = pd.DataFrame({"n": X[:, 0], "x": RNG.normal(size=60)})
     assert VAE(**SMALL).fit(frame).sample(200, 0).dtypes.equals(frame.dtypes)
+
+
+@pytest.mark.parametrize("kind", ["int32", "uint32", "int64", "uint64"])
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, pl.DataFrame])
+def test_draws_beyond_the_widest_types_are_their_ends(kind, container):
+    top = np.iinfo(kind).max
+    X = (RNG.random((200, 1)) * top).astype(kind)
+    data = X if container is np.asarray else container({"a": X[:, 0]})
+    sample = VAE(**SMALL, likelihood="gaussian").fit(data).sample(2000, 0)
+    values = np.asarray(sample).ravel()
+    assert values.dtype == kind and type(sample) is type(data)
+    assert values.max() > 0.999 * top  # beyond it -2**31 or 0 would come
+    assert values.min() == 0 if kind.startswith("u") else values.min() > -0.9 * top
 
 
 def test_rows_unlike_any_in_training_have_a_finite_score():

@@ -43,6 +43,14 @@ def test_save_then_load_is_the_identity(name, tmp_path):
     assert loaded.history_ == fitted.history_ and loaded.get_params() == {**fitted.get_params()}
 
 
+def test_a_device_of_torch_is_saved_by_its_name(tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    vae = VAE(2, hidden=(8,), epochs=1, random_state=0, verbose=0, device=torch.device("cpu")).fit(X)
+    vae.save(tmp_path / "folder")
+    assert json.loads((tmp_path / "folder" / "config.json").read_text())["params"]["device"] == "cpu"
+    np.testing.assert_array_equal(vaekit.load(tmp_path / "folder").transform(X), vae.transform(X))
+
+
 def test_an_autoencoder_too(tmp_path):
     X = np.random.default_rng(0).normal(size=(40, 5))
     fitted = Autoencoder(**SMALL).fit(X)

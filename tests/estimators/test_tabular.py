@@ -25,6 +25,7 @@ from vaekit import TabularVAE
 from vaekit.data.frames import as_frame
 from vaekit.errors import DataError, DataTypeError, OptionError
 from vaekit.estimators import VAEImputer
+from vaekit.priors import StandardNormal
 from vaekit.randomness import isolated_rng
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
@@ -424,6 +425,18 @@ def test_given_values_are_in_every_row(make, given):
     sample = vae.sample(5, random_state=0, given=given)
     ((name, value),) = given.items()
     assert list(sample[name]) == [value] * 5
+
+
+def test_an_own_prior_may_look_at_the_encoder():
+    class Prior(StandardNormal):
+        def forward(self, encode=None):
+            assert encode is not None
+            return super().forward(encode)
+
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)), columns=list("abc"))
+    options = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
+    drawn = [TabularVAE(**options, prior=prior).fit(frame).sample(5, 0) for prior in (Prior(2), "normal")]
+    pd.testing.assert_frame_equal(*drawn)
 
 
 def test_samples_are_of_the_types_of_the_fit(table, fitted):

@@ -28,13 +28,13 @@ from vaekit.cli.rowdata import (
 from vaekit.cli.split import read_data, split_data
 from vaekit.cli.tableverbs import as_fitted, given_values, write_cell_scores
 from vaekit.data.datasets import dataset_info, dataset_names
+from vaekit.data.rows import spaced
 from vaekit.data.sources import read
 from vaekit.errors import OptionError, RunError, check_choice
 from vaekit.estimators import VAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, VAEClassifier, load
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.evaluation import Annealing
 from vaekit.evaluation.tablescores import TABLE_SCORES
-from vaekit.plots.view import spaced
 from vaekit.runs import REPORT, WEIGHTS, read_config, read_metrics
 from vaekit.schema import Dataset
 

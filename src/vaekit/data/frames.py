@@ -272,7 +272,7 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
     if backend == "pandas" and column.native:
         return nw.from_native(_pandas(column, values), series_only=True)
     if isinstance(values, np.ndarray) and (dtype.is_integer() or isinstance(dtype, nw.Boolean)):
-        values = _whole(values, dtype)
+        values = whole(values, column.dtype)
     if isinstance(dtype, nw.Unknown):  # of a column without values
         return nw.new_series(column.name, values, backend=backend)
     if isinstance(dtype, nw.Decimal):
@@ -299,7 +299,7 @@ def _pandas(column: Column, values: Any) -> Any:
         return pd.Series(pd.Categorical(values, categories=listed, ordered=ordered), name=column.name)
     dtype = dtype_of(column.dtype)
     if isinstance(values, np.ndarray) and (dtype.is_integer() or isinstance(dtype, nw.Boolean)):
-        values = _whole(values, dtype)
+        values = whole(values, column.dtype)
     elif isinstance(values, np.ndarray) and column.native == "object" and column.levels:
         values = [type(column.levels[0])(value) for value in values]
     return pd.Series(values, name=column.name, dtype=pandas_type(column.native))
@@ -319,13 +319,17 @@ def pandas_type(native: str) -> Any:
     return pd.api.types.pandas_dtype(native)
 
 
-def _whole(values: np.ndarray, dtype: Any) -> np.ndarray:
-    """Numbers within what an integer type holds."""
-    if isinstance(dtype, nw.Boolean):
-        return values > 0.5
-    limits = np.iinfo(str(dtype).lower())
+def whole(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Numbers as a type of whole numbers or truth values; the nearest end of what it holds where they lie beyond it.
+
+    >>> whole(np.float32([2.6, -3, 2**33]), "uint8"), whole(np.float32([2**31]), "int32"), whole([0.2, 0.8], "Boolean")
+    (array([  3,   0, 255], dtype=uint8), array([2147483647], dtype=int32), array([False,  True]))
+    """
+    if dtype in ("Boolean", "bool"):
+        return np.asarray(values) > 0.5
+    limits = np.iinfo(dtype.lower())
     top = np.nextafter(float(limits.max), 0) if limits.max > 2**53 else float(limits.max)
-    return np.clip(np.round(values), float(limits.min), top).astype(str(dtype).lower())
+    return np.clip(np.round(np.asarray(values, np.float64)), float(limits.min), top).astype(dtype.lower())
 
 
 def dtype_of(name: str) -> Any:

@@ -18,6 +18,15 @@ _CHUNK = 4096  # rows, and
 _VALUES = 2**23  # values, taken at a time, at most, where a pass over all of them is made
 
 
+def spaced(n: int, most: int) -> np.ndarray:
+    """Indices of up to `most` evenly spaced rows out of n.
+
+    >>> spaced(10, 3)
+    array([0, 4, 9])
+    """
+    return np.unique(np.linspace(0, n - 1, min(most, n)).astype(int))
+
+
 class Rows:
     r"""n rows of one shape; `take` gives any of them as float32.
 

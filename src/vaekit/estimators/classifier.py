@@ -168,6 +168,7 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
             NotFittedError: `pretrained` is frozen, but was never fitted.
             DataError: X or y cannot be used: no label, or a single class.
             TrainingError: the objective turned NaN; the last good weights are kept and the estimator can be used.
+            KeyboardInterrupt, and what a callback raises: as in `VAE.fit`, the best weights so far are kept.
         """
         with unchanged_on_failure(self) as outcome:
             self._fit_labelled(X, y, validation_data, outcome)

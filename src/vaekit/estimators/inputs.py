@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from vaekit.data.coding import code_table
-from vaekit.data.frames import as_frame, backend_of, check_names, finish, numbered
+from vaekit.data.frames import as_frame, backend_of, check_names, finish, numbered, whole
 from vaekit.data.streams import TableRows, as_lazy, code_lazy
 from vaekit.errors import DataError, DataTypeError, join
 from vaekit.schema import ArraySchema, Container, TableSchema
@@ -82,18 +82,18 @@ def like_input(values: np.ndarray, schema: ArraySchema, *, as_data: bool) -> Any
         as_data: True for values such as the data hold (samples), which get the data's type; False for means, which
             are floating-point numbers whatever the data are.
     """
-    whole = np.dtype(schema.dtype).kind in "iub"
     if schema.columns is not None:
         columns = {name: values[:, i] for i, name in enumerate(schema.columns)}
+        kinds = dict(zip(schema.columns, schema.column_dtypes or (), strict=True)) if as_data else {}
+        held = {name: getattr(nw, kind, None) for name, kind in kinds.items()}
+        exact = [name for name, kind in held.items() if kind is not None and (kind.is_integer() or kind is nw.Boolean)]
+        columns |= {name: whole(columns[name], kinds[name]) for name in exact}
         frame = nw.from_dict(columns, backend=backend_of(schema.container))
-        if as_data:
-            kinds = dict(zip(schema.columns, schema.column_dtypes or (), strict=True))
-            frame = frame.with_columns(_cast(name, kind) for name, kind in kinds.items())
-        return finish(frame, schema.container)
-    if as_data and whole:
-        values = _into_range(values.round(), schema.dtype).astype(schema.dtype)
-    elif as_data:
-        values = values.astype(schema.dtype)
+        floats = [nw.col(name).cast(kind) for name, kind in held.items() if kind is not None and name not in exact]
+        return finish(frame.with_columns(floats), schema.container)
+    if as_data:
+        exact = np.dtype(schema.dtype).kind in "iub"
+        values = whole(values, schema.dtype) if exact else values.astype(schema.dtype)
     if schema.container == "sparse":
         return scipy.sparse.csr_array(values)
     return values
@@ -104,26 +104,6 @@ def with_index_of(X: Any, rows: Any) -> Any:
     if hasattr(X, "iloc") and hasattr(rows, "iloc"):
         rows.index = X.index
     return rows
-
-
-def _cast(name: str, kind: str) -> Any:
-    dtype = getattr(nw, kind, None)
-    if dtype is None:
-        return nw.col(name)
-    if kind == "Boolean":
-        return nw.col(name) > 0.5
-    if not dtype.is_integer():
-        return nw.col(name).cast(dtype)
-    limits = np.iinfo(kind.lower())
-    return nw.col(name).round(0).clip(float(limits.min), float(limits.max)).cast(dtype)
-
-
-def _into_range(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Values that an integer type can hold: the nearest end where a draw of real numbers went beyond it."""
-    if np.dtype(dtype).kind not in "iu":
-        return values
-    limits = np.iinfo(dtype)
-    return np.clip(values, float(limits.min), float(limits.max))
 
 
 def _frame(X: Any) -> Any | None:

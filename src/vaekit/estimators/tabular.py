@@ -345,16 +345,19 @@ class TabularVAE(BoundEstimator):
         if given is not None and prior == "fitted":
             raise OptionError("given= needs the model's own prior: prior='model'.")
         seed = resolve_seed(random_state)
-        device = next(self.model_.parameters()).device
+        model, device = self.model_, next(self.model_.parameters()).device
         with isolated_rng(seed), torch.no_grad():
             if given is not None:
-                codes = draws_given(self.model_, torch.from_numpy(code_given(given, self.schema_)), n, seed)
+                codes = draws_given(model, torch.from_numpy(code_given(given, self.schema_)), n, seed)
             else:
                 parts = []
                 for start in range(0, n, DRAWS):
                     count = min(DRAWS, n - start)
-                    z = self._fitted_codes(count) if prior == "fitted" else self.model_.prior().sample((count,))
-                    parts.append(self.model_.decode(z.to(device)).sample().cpu())
+                    if prior == "fitted":
+                        x = model.decode(self._fitted_codes(count).to(device)).sample()
+                    else:
+                        x, _ = model.dream(count)
+                    parts.append(x.cpu())
                 codes = torch.cat(parts)
         values = [values_of(part, column) for part, column in zip(codes.numpy().T, self.schema_.modelled, strict=True)]
         return finish(make_table(self.schema_, n, values, given), self.schema_.container)

@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaekit.data.rows import Rows
+from vaekit.data.rows import Rows, spaced
 from vaekit.errors import RunError
 from vaekit.evaluation.imputation import conditionals
 from vaekit.evaluation.likelihood import IndependentFeatures
@@ -59,7 +59,7 @@ def cell_likelihoods(model: VAE, independent: IndependentFeatures, rows: Rows) -
 
 def reference_likelihoods(model: VAE, independent: IndependentFeatures, rows: Rows) -> Tensor:
     """(R, 2, D) `cell_likelihoods` of a thousand evenly spaced training rows."""
-    some = rows.raw(torch.linspace(0, len(rows) - 1, min(REFERENCE, len(rows))).long())
+    some = rows.raw(torch.from_numpy(spaced(len(rows), REFERENCE)))
     return torch.cat(list(cell_likelihoods(model, independent, Rows(some))))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.impute import KNNImputer
 
 from vaekit.data.frames import as_frame
+from vaekit.data.rows import spaced
 from vaekit.evaluation.tables import is_levelled, table_values
 from vaekit.schema import Column, TableSchema
 
@@ -107,7 +108,7 @@ def _simple(known: np.ndarray, schema: TableSchema) -> np.ndarray:
 
 def _neighbours(known: np.ndarray, holes: np.ndarray, schema: TableSchema) -> np.ndarray:
     """(n, D) the holes filled by the mean of the nearest training rows."""
-    known = known[np.unique(np.linspace(0, len(known) - 1, NEIGHBOUR_ROWS).astype(int))]
+    known = known[spaced(len(known), NEIGHBOUR_ROWS)]
     parts = [_spread_out(known[:, j], holes[:, j], column) for j, column in enumerate(schema.modelled)]
     imputer = KNNImputer(keep_empty_features=True)
     with warnings.catch_warnings():  # of columns without a value, which stay as they are

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.data.rows import Rows
+from vaekit.data.rows import Rows, spaced
 from vaekit.errors import DataError, check_number
 from vaekit.likelihoods import CategoricalCodes, Likelihood
 from vaekit.models.base import LatentVariableModel
@@ -245,7 +245,7 @@ def fit_independent(
         return own
     start = own.bias.detach().clone()
     used = min(most_rows, len(rows), max(100, _FITTED_VALUES // own.bias.numel()))
-    x = rows.take(torch.linspace(0, len(rows) - 1, used).long()).cpu()
+    x = rows.take(torch.from_numpy(spaced(len(rows), used))).cpu()
     optimizer = torch.optim.Adam(own.parameters(), lr=0.1, fused=True)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = 0.1 * cosine(step, steps)

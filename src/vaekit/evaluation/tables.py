@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from scipy.stats import rankdata
 
 from vaekit.data.frames import as_frame, codes_of, numbers_of
+from vaekit.data.rows import spaced
 from vaekit.schema import Column, TableSchema
 
 _CELLS = 2**22  # distances in memory at a time
@@ -51,8 +53,13 @@ def table_values(table: Any, schema: TableSchema) -> np.ndarray:
 def some_columns(schema: TableSchema, most: int) -> TableSchema:
     """A schema of up to `most` evenly spaced ones of the modelled columns."""
     columns = schema.modelled
-    chosen = np.unique(np.linspace(0, len(columns) - 1, min(most, len(columns))).astype(int))
-    return TableSchema(tuple(columns[j] for j in chosen), schema.container)
+    return TableSchema(tuple(columns[j] for j in spaced(len(columns), most)), schema.container)
+
+
+def some_rows(table: Any, most: int) -> nw.DataFrame[Any]:
+    """Up to `most` evenly spaced rows of a DataFrame."""
+    frame = as_frame(table)[0]
+    return frame if len(frame) <= most else frame[spaced(len(frame), most).tolist()]
 
 
 # -- associations ------------------------------------------------------------------------------------------------------

@@ -8,9 +8,16 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from vaekit.data.frames import as_frame, missing_in
+from vaekit.data.frames import missing_in
 from vaekit.evaluation.holes import hide, imputation_scores
-from vaekit.evaluation.tables import associations, is_levelled, neighbour_distances, some_columns, table_values
+from vaekit.evaluation.tables import (
+    associations,
+    is_levelled,
+    neighbour_distances,
+    some_columns,
+    some_rows,
+    table_values,
+)
 from vaekit.schema import TableSchema
 
 _TRAIN = 10_000  # most rows looked at
@@ -59,7 +66,7 @@ def summarise_table(
         columns. "columns": of each column its name, kind, share of missing cells and errors. None where there is
         nothing to score.
     """
-    train, test = _spaced(train, _TRAIN), _spaced(test, _TEST)
+    train, test = some_rows(train, _TRAIN), some_rows(test, _TEST)
     errors = {each["name"]: each for each in imputation_scores(train, test, schema, impute, seed=seed)}
     columns = []
     for column in schema.all_columns:
@@ -72,11 +79,6 @@ def summarise_table(
             summary[f"imputation_{name}{end}"] = float(np.mean([each[key] for each in own])) if own else None
     summary |= _associated(train, sample(len(train)), schema)
     return summary | _near(train, test, schema, sample) | _patterns(train, schema) | {"columns": columns}
-
-
-def _spaced(table: Any, most: int) -> nw.DataFrame[Any]:
-    frame = as_frame(table)[0]
-    return frame if len(frame) <= most else frame[np.linspace(0, len(frame) - 1, most).astype(int).tolist()]
 
 
 def _associated(train: nw.DataFrame[Any], sampled: Any, schema: TableSchema) -> dict[str, Any]:
@@ -99,8 +101,8 @@ def near_distances(
     There are 500 samples at least. They get the holes of the held-out rows in turn, as a row with fewer cells is nearer
     to others.
     """
-    train = _spaced(train, _TRAIN)
-    test = _spaced(test, int(np.clip(_GAPS // (len(train) * len(schema.modelled)), 100, _NEAR)))
+    train = some_rows(train, _TRAIN)
+    test = some_rows(test, int(np.clip(_GAPS // (len(train) * len(schema.modelled)), 100, _NEAR)))
     holes = np.isnan(table_values(test, schema))
     holes = np.tile(holes, (-(-_SAMPLES // len(holes)), 1))
     drawn = hide(sample(len(holes)), schema, holes)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from vaekit.data.rows import spaced
 from vaekit.estimators.inputs import read_array
 from vaekit.plots.canvas import WIDTH, figure, save, show, tile
-from vaekit.plots.view import View, spaced
+from vaekit.plots.view import View
 
 _ROWS, _DRAWS = 8, 8
 

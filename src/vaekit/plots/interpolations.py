@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaekit.data.rows import spaced
 from vaekit.evaluation.geodesics import geodesic, straight_line
 from vaekit.models.hierarchical import HierarchicalVAE
 from vaekit.plots.canvas import INK, WIDTH, figure, save, show, tile
-from vaekit.plots.view import View, spaced
+from vaekit.plots.view import View
 from vaekit.randomness import isolated_rng
 
 _STEPS, _PAIRS, _DRAWS = 10, 3, 10

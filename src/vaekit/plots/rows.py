@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from vaekit.data.rows import spaced
 from vaekit.estimators.inputs import read_array
 from vaekit.plots.canvas import (
     BLUE,
@@ -25,7 +26,7 @@ from vaekit.plots.canvas import (
     ticks,
     tile,
 )
-from vaekit.plots.view import View, spaced
+from vaekit.plots.view import View
 from vaekit.randomness import isolated_rng
 
 _COLUMNS = 12  # most columns of a table that are shown

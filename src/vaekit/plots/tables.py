@@ -11,14 +11,14 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-from vaekit.data.frames import as_frame
+from vaekit.data.rows import spaced
 from vaekit.estimators import TabularVAE
 from vaekit.evaluation.holes import hide
-from vaekit.evaluation.tables import associations, is_levelled, some_columns, table_values
+from vaekit.evaluation.tables import associations, is_levelled, some_columns, some_rows, table_values
 from vaekit.evaluation.tablescores import near_distances
 from vaekit.plots.canvas import BLUE, INK, MUTED, PALE, WIDTH, figure, grid, quiet, save, short, ticks
 from vaekit.plots.latent import draw_latent
-from vaekit.plots.view import View, spaced
+from vaekit.plots.view import View
 from vaekit.schema import Column
 
 _COLUMNS, _PAIRS, _LEVELS = 12, 30, 8  # most columns, those of the heat maps, and levels of a column
@@ -30,14 +30,9 @@ def _chosen(n: int, most: int) -> tuple[np.ndarray, str]:
     return spaced(n, most), "" if n <= most else f"; {most} of {n} columns, evenly spaced"
 
 
-def _rows(X: Any) -> Any:
-    frame = as_frame(X)[0]
-    return frame[spaced(len(frame), _ROWS).tolist()]
-
-
 def draw_marginals(estimator: TabularVAE, X_train: Any, path: Path) -> str:
     """Draw the values of each column in training rows and in samples; give the caption."""
-    rows, schema = _rows(X_train), estimator.schema_
+    rows, schema = some_rows(X_train, _ROWS), estimator.schema_
     real = table_values(rows, schema)
     drawn = table_values(estimator.sample(max(1000, len(rows)), random_state=0), schema)
     chosen, how = _chosen(len(schema.modelled), _COLUMNS)
@@ -107,7 +102,7 @@ def draw_associations(estimator: TabularVAE, X_train: Any, path: Path) -> str | 
     schema = estimator.schema_
     if len(schema.modelled) < 2:
         return None
-    rows = _rows(X_train)
+    rows = some_rows(X_train, _ROWS)
     _, how = _chosen(len(schema.modelled), _PAIRS)
     schema = some_columns(schema, _PAIRS)
     holes = np.isnan(table_values(rows, schema))

@@ -12,6 +12,7 @@ import scipy.sparse
 from sklearn.utils import _safe_indexing  # one way to take rows of arrays, sparse matrices and data frames
 from sklearn.utils.validation import _num_samples
 
+from vaekit.data.rows import spaced
 from vaekit.estimators import VAE, TabularVAE
 from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.density import DensityEstimator
@@ -160,15 +161,6 @@ class View:
     def decode_pixels(self, z: np.ndarray) -> np.ndarray:
         """`pixels` of decoded codes, in the memory of a few large pictures at a time."""
         return np.concatenate([self.pixels(self.decode(part)) for part in np.array_split(z, -(-len(z) // 50))])
-
-
-def spaced(n: int, most: int) -> np.ndarray:
-    """Indices of up to `most` evenly spaced rows out of n.
-
-    >>> spaced(10, 3)
-    array([0, 4, 9])
-    """
-    return np.unique(np.linspace(0, n - 1, min(most, n)).astype(int))
 
 
 def _look(estimator: RowEstimator, X: Any) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
