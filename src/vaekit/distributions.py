@@ -257,11 +257,6 @@ class Factorised(Distribution):
         return self.base.mean
 
     @property
-    def mode(self) -> Tensor:
-        """Mode of each element."""
-        return self.base.mode
-
-    @property
     def variance(self) -> Tensor:
         """Variance of each element."""
         variance = self.base.variance

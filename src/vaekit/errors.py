@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -122,13 +122,6 @@ class Faults:
             listed = ", ".join(repr(k) for k in known)
             hint = did_you_mean(value, [k for k in known if isinstance(k, str)]) if isinstance(value, str) else ""
             self.found.append(f"{name}={value!r} is not one of {listed}{hint}.")
-
-    def unknown(self, given: Mapping[str, Any] | Iterable[str], known: Iterable[str], what: str = "option") -> None:
-        """Note a fault for each name in `given` that is not in `known`."""
-        known = list(known)
-        for name in given:
-            if name not in known:
-                self.found.append(f"There is no {what} {name!r}{did_you_mean(name, known)}.")
 
     def add(self, sentence: str) -> None:
         """Note a fault in its own words."""

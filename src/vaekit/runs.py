@@ -104,15 +104,13 @@ def check_run_only(folder: str | Path) -> None:
     folder = Path(folder)
     if folder.is_dir() and is_left_over(folder):
         return
-    config = read_config(folder)
+    read_config(folder)
     own = {Path(name) for name in (CONFIG, WEIGHTS, METRICS, REPORT, CHECKPOINT)}
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
         picture = name.parent == Path(PLOTS) and name.suffix == ".png"
         if path.is_file() and name not in own and not picture and not is_half_written(name):
             raise RunError(f"{folder} holds {str(name)!r}, which is no part of a RUN, so it is not replaced.")
-    if "vaekit" not in config:
-        raise RunError(f"{folder} was not written by vaekit, so it is not replaced.")
 
 
 def write_metrics(folder: str | Path, history: list[dict[str, Any]]) -> None:

@@ -14,7 +14,7 @@ import scipy.sparse
 
 from vaekit.data.largetables import blocks, row_numbers
 from vaekit.data.split import draw_rows, split_rows
-from vaekit.data.streams import is_lazy
+from vaekit.data.streams import height, is_lazy
 from vaekit.errors import DataError, OptionError, join
 from vaekit.estimators import ConditionalVAE, TabularVAE
 from vaekit.estimators.base import RowEstimator
@@ -158,9 +158,7 @@ def labelled(estimator: Any, X: Any, y: Any, source: str, *, test: bool = False)
 
 
 def _height(X: Any) -> int:
-    import polars as pl
-
-    return int(X.select(pl.len()).collect(engine="streaming").item() if is_lazy(X) else X.shape[0])
+    return height(X) if is_lazy(X) else int(X.shape[0])
 
 
 def _split_lazily(X: Any, held: np.ndarray) -> tuple[Any, Any]:

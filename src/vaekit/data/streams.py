@@ -44,6 +44,13 @@ def as_lazy(table: Any) -> pl.LazyFrame | None:
     return table if is_lazy(table) else None
 
 
+def height(lazy: pl.LazyFrame) -> int:
+    """Number of rows."""
+    import polars as pl
+
+    return int(lazy.select(pl.len()).collect(engine="streaming").item())
+
+
 def is_lazy(table: Any) -> bool:
     """Whether a table is a polars LazyFrame."""
     return type(table).__module__.startswith("polars") and type(table).__name__ == "LazyFrame"
@@ -62,7 +69,7 @@ def infer_lazy(lazy: pl.LazyFrame, asked: Asked | None) -> tuple[TableSchema, li
     """
     import polars as pl
 
-    rows = int(lazy.select(pl.len()).collect(engine="streaming").item())
+    rows = height(lazy)
     few = lazy.gather_every(max(1, rows // _LOOKED_AT)).collect(engine="streaming")
     if len(few) < rows:
         asked = {name: "identifier" for name in _running(lazy, few)} | dict(asked or {})
@@ -176,9 +183,8 @@ class TableRows(Rows):
 
 def code_lazy(lazy: pl.LazyFrame, schema: TableSchema) -> TableRows:
     """Code a table batch by batch into a file of the temporary folder, which ends with the rows that read it."""
-    import polars as pl
 
-    n = int(lazy.select(pl.len()).collect(engine="streaming").item())
+    n = height(lazy)
     if n == 0:
         raise DataError("The table has no rows.")
     with tempfile.NamedTemporaryFile(prefix="vaekit-", suffix=".codes") as file:

@@ -19,7 +19,6 @@ from vaekit.estimators.options import check_draws
 from vaekit.evaluation.likelihood import SUMMARY, active_units, mean_and_se
 from vaekit.models import Autoencoder as Model
 from vaekit.models.building import Headed, check_decoder, dry_run
-from vaekit.models.vae import MeanEncoder
 from vaekit.nn import MLP, Standardise
 from vaekit.randomness import isolated_rng, resolve_seed
 from vaekit.schema import ColumnStats
@@ -110,12 +109,6 @@ class Autoencoder(LatentEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _configure(self, stats: ColumnStats) -> None:
-        pass
-
-    def _prepare(self, rows: Rows, *, training: bool) -> Rows:
-        return rows
-
     def _build(self, stats: ColumnStats, rows: Rows | None) -> Model:
         shape = self.schema_.shape
         scale = torch.where(stats.std > 0, stats.std, torch.inf)  # a constant column tells nothing
@@ -153,9 +146,6 @@ class Autoencoder(LatentEstimator):
 
     def _decode(self, z: Tensor) -> Tensor:
         return self.model_.decode(z)
-
-    def _mean_encoder(self) -> MeanEncoder:
-        return MeanEncoder(self.model_.scaling, self.model_.encoder, self.latent_dim)
 
     @torch.no_grad()
     def sample(

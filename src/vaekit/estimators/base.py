@@ -57,7 +57,6 @@ class RowEstimator(TrainedEstimator):
         values, schema = read_array(self, X, reset=reset)
         return Rows(values, schema.shape if reset else self.schema_.shape), schema
 
-    @abstractmethod
     def _configure(self, stats: ColumnStats) -> None:
         """Decide from the data what the network must know and keep it in `fitted_`, a dict of JSON types."""
 
@@ -65,9 +64,9 @@ class RowEstimator(TrainedEstimator):
     def _build(self, stats: ColumnStats, rows: Rows | None) -> nn.Module:
         """Make the network that `fitted_` describes, started from the rows as the model takes them, and their stats."""
 
-    @abstractmethod
     def _prepare(self, rows: Rows, *, training: bool) -> Rows:
         """Rows as the model takes them: binary where it is trained on draws of grey levels."""
+        return rows
 
     @abstractmethod
     def _value(self, model: Any, n: int) -> Callable[[Tensor, float], Tensor]:

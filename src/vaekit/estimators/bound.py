@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -113,9 +112,9 @@ class BoundTraining(RowEstimator):
 class BoundEstimator(BoundTraining, LatentEstimator):
     """Base of the estimators of a model p(x, z) with its q(z|x)."""
 
-    @abstractmethod
     def _posterior(self, x: Tensor) -> Any:
         """q(z|x) of raw rows."""
+        return self.model_.posterior(x)
 
     def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         q = self._posterior(x)

@@ -78,9 +78,6 @@ class DensityEstimator(RowEstimator):
         grey_max = self.fitted_.get("grey_max")
         return nn.Identity() if grey_max is None else GreyLevels(grey_max, cut=self.binarize == "threshold")
 
-    def _likelihood(self) -> Likelihood:
-        return self.model_.likelihood
-
     def _prepare(self, rows: Rows, *, training: bool) -> Rows:
         grey_max = self.fitted_["grey_max"]
         if grey_max is None:
@@ -98,10 +95,10 @@ class DensityEstimator(RowEstimator):
                     f"X holds values from {low:g} to {high:g}, but the grey levels at fit went from 0 to {grey_max:g}."
                 )
             return
-        self._likelihood().check(stats, self.schema_.columns)
+        self.model_.likelihood.check(stats, self.schema_.columns)
 
     def _finish(self, rows: Rows) -> None:
-        self.independent_ = fit_independent(self._likelihood().factorised, rows.fixed(self.binarize))
+        self.independent_ = fit_independent(self.model_.likelihood.factorised, rows.fixed(self.binarize))
 
     # -- using -----------------------------------------------------------------------------------------------------
 

@@ -227,9 +227,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
         check_is_fitted(self, "model_")
         return copy.deepcopy(self._mean_encoder())
 
-    @abstractmethod
     def _mean_encoder(self) -> MeanEncoder:
         """The encoder as a module from raw X, sharing the model's weights."""
+        return MeanEncoder(self.model_.scaling, self.model_.encoder, self.latent_dim)
 
     # -- saving ----------------------------------------------------------------------------------------------------
 

@@ -185,9 +185,8 @@ def _check_maps(faults: Faults, channels: Any) -> None:
 def _check_images(faults: Faults, params: dict[str, Any]) -> None:
     """Check what a VAE on vectors and images has."""
     faults.choice("network", params["network"], ["mlp", "conv", "ladder"])
-    if "gamma" in params:
-        faults.number("gamma", params["gamma"], low=0)
-        _check_widths(faults, "discriminator", params["discriminator"])
+    faults.number("gamma", params["gamma"], low=0)
+    _check_widths(faults, "discriminator", params["discriminator"])
     _check_maps(faults, params["channels"])
     for name, low in (("blocks", 0), ("stochastic_layers", 1), ("masked_layers", 0), ("masked_features", 1)):
         faults.number(name, params[name], low=low, integer=True)

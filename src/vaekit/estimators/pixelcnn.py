@@ -153,7 +153,7 @@ class PixelCNN(DensityEstimator):
     def evaluate(self, X: Any, num_samples: int | None = None) -> dict[str, Any]:
         """All scores of the rows together, under the names of `vaekit evaluate --json`; `num_samples` has no use."""
         rows, scores = self._scores(X)
-        return summarise_density(scores, self._likelihood(), score_independent(self.independent_, rows))
+        return summarise_density(scores, self.model_.likelihood, score_independent(self.independent_, rows))
 
     def sample(self, n: int = 1, random_state: int | np.random.RandomState | None = None) -> Any:
         """Draw n images pixel by pixel, in a container like that of the data.

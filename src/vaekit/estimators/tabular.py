@@ -31,7 +31,6 @@ from vaekit.models import LatentVariableModel
 from vaekit.models.base import Terms
 from vaekit.models.building import Architecture
 from vaekit.models.tabular import build_tabular, hide_cells
-from vaekit.models.vae import MeanEncoder
 from vaekit.priors import Prior
 from vaekit.randomness import isolated_rng, resolve_seed
 from vaekit.schema import ColumnStats, TableSchema
@@ -183,14 +182,8 @@ class TabularVAE(BoundEstimator):
             self.feature_names_in_ = np.array(schema.columns, dtype=object)
         return read_table(self, X if lazy is None else lazy, schema), schema
 
-    def _configure(self, stats: ColumnStats) -> None:
-        pass
-
     def _settings(self) -> TrainingSettings:
         return dataclasses.replace(super()._settings(), batch_size=self.fitted_["batch_size"])
-
-    def _prepare(self, rows: Rows, *, training: bool) -> Rows:
-        return rows
 
     def _build(self, stats: ColumnStats, rows: Rows | None) -> LatentVariableModel:
         how = Architecture(
@@ -223,12 +216,6 @@ class TabularVAE(BoundEstimator):
         self.reference_ = tensors.get("reference")  # none in older folders
 
     # -- using -----------------------------------------------------------------------------------------------------
-
-    def _mean_encoder(self) -> MeanEncoder:
-        return MeanEncoder(self.model_.scaling, self.model_.encoder, self.latent_dim)
-
-    def _posterior(self, x: Tensor) -> Any:
-        return self.model_.posterior(x)
 
     def _decode(self, z: Tensor) -> Tensor:
         return self.model_.decode(z).points()

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from sklearn.metrics.pairwise import polynomial_kernel
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
+from vaekit.data.labelled import LabelledRows
 from vaekit.data.rows import Rows
 from vaekit.errors import DataError, check_number, check_seed
 from vaekit.nn import ConvEncoder
@@ -48,20 +50,6 @@ class FeatureNetwork(nn.Module):
         return self.head(self.features(x))
 
 
-class _Labelled:
-    """Rows with their labels, as the training loop takes them."""
-
-    def __init__(self, rows: Rows, y: Tensor) -> None:
-        self.rows, self.y, self.work, self.pixels = rows, y, rows.work, rows.pixels
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows and labels by number."""
-        return self.rows.take(index), self.y[index]
-
-
 def train_features(X: Any, y: Any, *, epochs: int = 3, seed: int = 0) -> FeatureNetwork:
     """Train a classifier whose features are to measure samples.
 
@@ -88,10 +76,10 @@ def train_features(X: Any, y: Any, *, epochs: int = 3, seed: int = 0) -> Feature
     settings = TrainingSettings(epochs=epochs, learning_rate=1e-3, schedule="cosine")
 
     def value(batch: Any, factor: float) -> Tensor:
-        x, target = batch
+        x, target, *_ = batch
         return -F.cross_entropy(network(x), target, reduction="none")
 
-    train(network, _Labelled(rows, torch.from_numpy(labels[1])), value, settings, seed=seed)
+    train(network, LabelledRows(rows, torch.from_numpy(labels[1])), value, settings, seed=seed)
     return network
 
 
@@ -139,13 +127,9 @@ def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
     """
     a, b = _checked(a, b, 2)
     n, m = len(a), len(b)
-
-    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return (x @ y.T / x.shape[1] + 1) ** 3
-
-    aa, bb = kernel(a, a), kernel(b, b)
+    aa, bb = polynomial_kernel(a), polynomial_kernel(b)
     within = (aa.sum() - np.trace(aa)) / (n * (n - 1)) + (bb.sum() - np.trace(bb)) / (m * (m - 1))
-    return float(within - 2 * kernel(a, b).mean())
+    return float(within - 2 * polynomial_kernel(a, b).mean())
 
 
 def precision_recall(real: np.ndarray, sampled: np.ndarray, neighbours: int = 3) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
@@ -84,9 +85,9 @@ class Likelihood(nn.Module, ABC):
     def marginal(self, stats: ColumnStats) -> Tensor:
         r"""Raw parameters (P, \*shape) at which p(x) matches the columns' means and spreads, independent of z."""
 
-    @abstractmethod
     def outside(self, stats: ColumnStats) -> Tensor:
         r"""Boolean (\*shape,): columns that hold a value outside the support."""
+        return torch.zeros(self.shape, dtype=torch.bool)
 
     def check(self, stats: ColumnStats, names: tuple[str, ...] | None = None) -> None:
         """Raise DataError that names the columns with values outside the support."""

@@ -82,10 +82,6 @@ class _Codes(Categorical):
     def mean(self) -> Tensor:
         return self.mode.float()
 
-    @property
-    def variance(self) -> Tensor:
-        return torch.full(self.batch_shape, math.nan, device=self.logits.device)
-
     def sample(self, sample_shape: Any = ()) -> Tensor:
         return super().sample(torch.Size(sample_shape)).float()
 

@@ -78,10 +78,6 @@ class Gaussian(Likelihood):
         """Zero: the columns' means."""
         return torch.zeros(self.num_params, *self.shape)
 
-    def outside(self, stats: ColumnStats) -> Tensor:
-        """No finite number is outside."""
-        return torch.zeros(self.shape, dtype=torch.bool)
-
 
 class IsotropicGaussian(Gaussian):
     r"""As `Gaussian`, with one sigma and one spread: x_d ~ N(m_d + s a_d, (s sigma)^2).

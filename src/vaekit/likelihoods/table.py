@@ -167,10 +167,6 @@ class TableColumns(Likelihood):
             shares.append(kept.log())
         return torch.cat([mixed.flatten(), torch.logit(zeros), *shares])
 
-    def outside(self, stats: ColumnStats) -> Tensor:
-        """None: values are checked where they are coded."""
-        return torch.zeros(self.shape, dtype=torch.bool)
-
 
 class TableDistribution(Distribution):
     """p(x|z) of rows of a table, of batch shape (...) and event shape (D,); see `TableColumns`.

@@ -14,7 +14,6 @@ from vaekit.likelihoods import Likelihood
 from vaekit.models.building import input_scaling
 from vaekit.models.vae import LOG_SIGMA_RANGE
 from vaekit.nn import MLP
-from vaekit.priors import StandardNormal
 from vaekit.schema import ColumnStats
 
 
@@ -98,8 +97,6 @@ class SemiSupervisedVAE(nn.Module):
     ) -> None:
         super().__init__()
         self.likelihood = likelihood
-        self.latent_dim = latent_dim
-        self.prior = StandardNormal(latent_dim)
         self.scaling = input_scaling(likelihood, stats)
         size = self.scaling(torch.zeros(1, *likelihood.shape)).numel()
         out = likelihood.num_params * stats.mean.numel()

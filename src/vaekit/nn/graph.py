@@ -78,7 +78,7 @@ class Adjacency:
         root = 1 / np.sqrt(looped.sum(1))
         looped.data *= np.repeat(root, np.diff(looped.indptr)) * root[looped.indices]
         self.n_nodes = graph.n_nodes
-        self.device, self.dtype = torch.device(device), dtype
+        self.device = torch.device(device)
         self.normalised = csr_of(looped, device, dtype)
         self._indptr = torch.from_numpy(matrix.indptr.astype(np.int32)).to(device)
         self._indices = torch.from_numpy(matrix.indices.astype(np.int32)).to(device)

@@ -26,7 +26,7 @@ def draw_curves(estimator: RowEstimator, path: Path) -> str | None:
     """
     if not estimator.history_:
         return None
-    lines, best = _lines(estimator), _best(estimator)
+    lines, best = _lines(estimator), estimator.best_epoch_
     fig = figure(7.5, 4.0)
     ax = quiet(fig.subplots())
     for name, values in lines.items():
@@ -46,7 +46,7 @@ def draw_graph_curves(estimator: GraphEstimator, n_validation: int, path: Path) 
     """
     if not estimator.history_:
         return None
-    lines, best = _lines(estimator), _best(estimator)
+    lines, best = _lines(estimator), estimator.best_epoch_
     names = {"train": _graph_objective(estimator), "validation": "mean of AUC and AP"}
     shown = [name for name in names if name in lines]
     fig = figure(7.5, 5.6 if len(shown) == 2 else 4.0)
@@ -79,11 +79,6 @@ def _lines(estimator: Any) -> dict[str, np.ndarray]:
         if np.isfinite(values).any():
             lines[name] = values
     return lines
-
-
-def _best(estimator: Any) -> int:
-    """Number of the epoch whose weights were kept; 0 where there is none."""
-    return estimator.best_epoch_ or 0
 
 
 def _draw(ax: Axes, name: str, values: np.ndarray) -> None:

@@ -59,7 +59,7 @@ def _walk_images(view: View, z: np.ndarray, labels: list[str], path: Path) -> No
     ax = fig.subplots()
     ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     at = (np.arange(_STEPS) + 0.5) * sheet.shape[1] / _STEPS - 0.5
-    ax.set_xticks(at, _step_labels(view))
+    ax.set_xticks(at, [f"{step:.2g}" for step in np.linspace(-3, 3, _STEPS)])
     ax.set_yticks((np.arange(len(labels)) + 0.5) * sheet.shape[0] / len(labels) - 0.5, labels)
     quiet(ax)
     for spine in ax.spines.values():
@@ -93,10 +93,6 @@ def _walk_columns(view: View, z: np.ndarray, labels: list[str], path: Path) -> N
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     fig.suptitle("decoded means, in standard deviations of each column", fontsize=9.5, color=INK, x=0.02, ha="left")
     save(fig, path)
-
-
-def _step_labels(view: View) -> list[str]:
-    return [f"{step:.2g}" for step in np.linspace(-3, 3, _STEPS)]
 
 
 def _axis_label(view: View) -> str:

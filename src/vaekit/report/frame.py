@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from vaekit.files import write_text
-from vaekit.report.markdown import bullets, cell, code, count, duration, line, table
+from vaekit.report.markdown import bullets, cell, code, duration, line, table
 from vaekit.runs import METRICS, PLOTS, REPORT, WEIGHTS
+from vaekit.schema.conversion import count
 
 
 def write_parts(

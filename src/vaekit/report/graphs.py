@@ -9,8 +9,9 @@ from typing import Any
 
 from vaekit.report.frame import source_line, training_part, write_parts
 from vaekit.report.graphscores import headline, label_part, score_part
-from vaekit.report.markdown import bullets, count, line
+from vaekit.report.markdown import bullets, line
 from vaekit.runs import read_metrics
+from vaekit.schema.conversion import count
 
 _MODELS = {"VGAE": "variational graph auto-encoder", "GAE": "graph auto-encoder"}
 

@@ -46,15 +46,6 @@ def code(language: str, lines: Sequence[str]) -> str:
     return f"```{language}\n" + "\n".join(lines) + "\n```"
 
 
-def count(n: int, what: str) -> str:
-    """A number of things.
-
-    >>> count(1, "row"), count(1000, "row")
-    ('1 row', '1,000 rows')
-    """
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
 def duration(seconds: float) -> str:
     """A time in the unit that suits it."""
     if seconds < 120:

@@ -10,8 +10,9 @@ from typing import Any
 
 from vaekit.likelihoods import LIKELIHOODS
 from vaekit.report.frame import source_line, training_part, write_parts
-from vaekit.report.markdown import bullets, count, line, plus_minus, table
+from vaekit.report.markdown import bullets, line, plus_minus, table
 from vaekit.runs import read_metrics
+from vaekit.schema.conversion import count
 
 _MODELS = {
     "VAE": "variational autoencoder",

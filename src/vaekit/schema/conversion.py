@@ -46,21 +46,13 @@ def from_geometric(data: Any, notes: list[str]) -> tuple[Any, Any, Any]:
         notes,
         directed=True,
     )
-    features = None if features is None else features.detach().cpu()
-    if features is not None and features.layout != _strided():
-        features = features.to_dense()
+    features = None if features is None else features.detach().cpu().to_dense()
     labels = labels.detach().cpu() if labels is not None and labels.numel() == matrix.shape[0] else None
     return (
         matrix,
         None if features is None else features.numpy(),
         None if labels is None else labels.numpy().reshape(-1),
     )
-
-
-def _strided() -> Any:
-    import torch
-
-    return torch.strided
 
 
 def from_matrix(adjacency: Any) -> tuple[Any, list[str] | None]:
@@ -298,5 +290,9 @@ def checked_names(names: Sequence[Any], n: int) -> tuple[str, ...]:
 
 
 def count(number: int, what: str) -> str:
-    """A number of things in words: 1 node, 1,000 nodes."""
+    """A number of things.
+
+    >>> count(1, "row"), count(1000, "row")
+    ('1 row', '1,000 rows')
+    """
     return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import math
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -32,10 +33,7 @@ class ArraySchema:
     @property
     def size(self) -> int:
         """Number of values D in a row."""
-        size = 1
-        for length in self.shape:
-            size *= length
-        return size
+        return math.prod(self.shape)
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -71,6 +69,7 @@ class Dataset:
         X_test, y_test: the data set's own test part, or None.
         kind: "array", "table", "images" or "graph".
         note: one line on what was read and from where.
+        label_names: names of the labels 0, 1, ..., or None.
     """
 
     name: str
@@ -80,7 +79,7 @@ class Dataset:
     y_test: Any = None
     kind: str = "array"
     note: str = ""
-    label_names: tuple[str, ...] | None = field(default=None)
+    label_names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
