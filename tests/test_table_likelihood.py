@@ -10,7 +10,9 @@ import scipy.stats
 import torch
 
 from vaekit.data.coding import code_numbers, point_values, values_of
+from vaekit.data.columns import fit_warp
 from vaekit.likelihoods.table import TableColumns
+from vaekit.nn.warp import Warps
 from vaekit.schema import Column, Warp
 
 SIGMAS = 5.0  # a Monte Carlo mean further than this many standard errors from the exact value is wrong
@@ -177,6 +179,36 @@ def test_large_counts_keep_their_precision_in_float32(count):
 
 
 # -- levels that share a code ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset", [0, 10**5, 10**7])
+def test_counts_far_from_zero_are_as_those_near_it(offset):
+    """By the distribution function of the same warp in double precision; a count of 10**7 has 24 bits."""
+    x = offset + np.random.default_rng(0).poisson(3, 2000)
+    warp = fit_warp(np.log1p(x))
+    likelihood = TableColumns((Column("n", "count", "Int64", warp=warp, low=float(x.min()), high=float(x.max())),), 1)
+    p = likelihood(torch.zeros(1, likelihood.num_values))
+    warps = Warps(likelihood.columns, torch.float64)
+    ends = warps(torch.from_numpy(offset + np.arange(1, 12) - 0.5)[:, None])[:, 0]
+    mu, sigma = p.mu.ravel().double(), p.sigma.ravel().double()
+    exact = torch.diff(torch.special.ndtr((ends - mu) / sigma))
+    found = p.log_prob(torch.from_numpy(offset + np.arange(1.0, 11.0)).float()[:, None]).exp()
+    np.testing.assert_allclose(found, exact, rtol=1e-3, atol=1e-6)
+    torch.manual_seed(0)
+    drawn = p.sample((4000,)).double().ravel() - offset
+    assert abs(float(drawn.std()) - x.std()) < 0.1 and abs(float(drawn.mean()) - (x.mean() - offset)) < 0.1
+
+
+@pytest.mark.parametrize("spread", [0.3, 1.0, 2.0, 2.5])
+def test_means_of_skewed_counts_reach_into_their_tails(spread):
+    x = np.floor(5 * np.exp(spread * np.random.default_rng(0).normal(size=4000)))
+    high = float(x.max())
+    column = Column("n", "count", "Int64", warp=fit_warp(np.log1p(x)), low=0.0, high=high)
+    likelihood = TableColumns((column,), 1)
+    p = likelihood(torch.zeros(1, likelihood.num_values))
+    values = torch.arange(0, 200_000.0)[:, None]
+    exact = (p.log_prob(values).exp().double() * values[:, 0].clamp(max=high)).sum()
+    assert abs(float(p.points()) / float(exact) - 1) < 0.03
 
 
 def test_rare_levels_split_the_probability_of_their_code_by_their_shares():

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import functools
 import math
+import re
 
 import narwhals as nw
 import numpy as np
@@ -178,6 +179,21 @@ def test_columns_may_come_in_any_order(table):
     frame, schema, codes = learned(table)
     turned = frame.select(list(reversed(frame.columns)))
     np.testing.assert_array_equal(code_table(turned, schema), codes)
+
+
+def test_other_values_of_a_column_that_had_one_are_said():
+    frame = pl.DataFrame({"x": range(30), "land": ["DE"] * 30, "one": [1.0] * 30, "yes": [True] * 30})
+    schema, _ = infer_schema(*as_frame(frame), {"x": "count"})
+    codes = code_table(as_frame(frame)[0], schema)
+    said = (
+        "Column '%s' holds %s, but at fit it held %s alone, so it is no part of the model: such cells are passed over."
+    )
+    for name, value, words in (("land", "XX", ("'XX'", "'DE'")), ("one", 2.0, ("2.0", "1.0"))):
+        with pytest.warns(UserWarning, match=re.escape(said % (name, *words))):
+            other = code_table(as_frame(frame.with_columns(pl.lit(value).alias(name)))[0], schema)
+        np.testing.assert_array_equal(other, codes)
+    gone = frame.with_columns(land=pl.lit(None, pl.String), one=pl.lit(None, pl.Float64))
+    np.testing.assert_array_equal(code_table(as_frame(gone)[0], schema), codes)
 
 
 def test_samples_are_rounded_as_the_column_was():

@@ -12,7 +12,7 @@ import scipy.sparse
 import scipy.stats
 import torch
 
-from vaekit.data.columns import MOST_LEVELS, fit_warp, infer_schema
+from vaekit.data.columns import MOST_LEVELS, fit_warp, infer_schema, scattered
 from vaekit.data.frames import as_frame
 from vaekit.errors import DataError, DataTypeError, OptionError
 from vaekit.schema import Column, TableSchema
@@ -187,6 +187,16 @@ def test_steps_of_times(step, seconds):
 def test_decimal_places(places, kept):
     values = (RNG.normal(size=N) * 3).round(places)
     assert infer(values.tolist(), "real")[0].decimals == kept
+
+
+def test_rows_that_alternate_are_all_looked_at():
+    rng = np.random.default_rng(0)
+    pulse, ratio = np.round(rng.normal(70, 10, 20_000)), rng.normal(0.5, 0.1, 20_000)
+    column, _ = infer(np.stack([pulse, ratio], 1).ravel())
+    assert column.decimals is None and 0.5 < column.warp.centre < 65 and column.warp.scale > 20  # both were seen
+    index = scattered(100_000, 20_000)
+    assert len(np.unique(index)) == 20_000 and 0.45 < (index % 5).mean() / 4 < 0.55 and np.ptp(np.diff(index)) <= 8
+    assert scattered(7, 20).tolist() == list(range(7)) and scattered(7, 7).tolist() == list(range(7))
 
 
 def test_zeros_of_a_positive_column_are_counted_and_left_out_of_its_warp():

@@ -430,3 +430,14 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
 )
 def test_the_note_says_what_the_weights_are(tmp_path: Path, text: str, said: str) -> None:
     assert read(edges_in(tmp_path, text), "graph").note.endswith(said)
+
+
+def test_a_first_line_that_may_be_a_header_is_named(tmp_path: Path) -> None:
+    data = read(edges_in(tmp_path, "node1,node2\nann,bob\nbob,eve\n"))
+    assert data.X.n_nodes == 5
+    assert data.note.endswith(
+        " Its nodes are known by name. Line 1 joins 'node1' and 'node2', which no other line holds: if it is a header, "
+        "name its cells source and target."
+    )
+    for text in ("ann,bob\nbob,eve\nann,eve\n", "ann,bob\neve,tom\n", "source,target\nann,bob\nbob,eve\n"):
+        assert "if it is a header" not in read(edges_in(tmp_path, text)).note

@@ -62,6 +62,18 @@ def test_codes_with_leading_zeros_stay_text(tmp_path: Path) -> None:
     assert read(path, "array").X["a"].to_list() == [7, 8]
 
 
+def test_numbers_with_a_plus_are_numbers_but_telephones(tmp_path: Path) -> None:
+    path = csv(tmp_path, "delta,share,phone\n+7,+0.5,+4930901820\n-3,+1,+4930901821\n2,-2,+4930901822\n")
+    large = read_large(str(path))
+    assert large is not None
+    for X in (read(path).X, large.X.collect()):
+        assert X["delta"].to_list() == [7, -3, 2] and X["share"].to_list() == [0.5, 1, -2]
+        assert X["phone"].dtype == pl.String
+    assert read(path).note.endswith(
+        "a telephone's plus or very many digits keep 'phone' text, which --kind array reads as numbers"
+    )
+
+
 def test_a_csv_of_numbers_is_an_array_unless_asked_otherwise(tmp_path: Path) -> None:
     path = csv(tmp_path, "a,b\n1,2\n3,4\n")
     assert (read(path).kind, read(path, "table").kind) == ("array", "table")

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse
 
 from vaekit import VAE
 from vaekit.errors import DataError, OptionError
@@ -37,6 +38,40 @@ def test_two_values_are_drawn_as_two_values():
     assert vae.likelihood_ == "bernoulli" and set(np.unique(vae.sample(50, 0))) == {0, 255}
     binary = VAE(**SMALL).fit(X // 255)
     np.testing.assert_allclose(vae.score(X), binary.score(X // 255), atol=0.5)
+
+
+def test_rows_on_another_scale_than_at_fit():
+    X = RNG.integers(0, 2, (60, 5))
+    two, grey = VAE(**SMALL).fit(255 * X), VAE(**SMALL, likelihood="bernoulli").fit(RNG.integers(0, 256, (60, 5)))
+    with pytest.raises(DataError, match=r"^X holds 0 and 1 alone, but at fit 0 and 255: scale it as then\.$"):
+        two.score(X)
+    assert np.isfinite(two.score(0 * X)) and np.isfinite(two.score(255 * X[:1]))
+    with pytest.warns(
+        UserWarning, match=r"^X holds fractions up to 0\.5, but grey levels at fit were whole numbers up to"
+    ):
+        grey.score(X / 2)
+    assert np.isfinite(grey.score(grey.sample(5, 0)))
+
+
+def test_sparse_columns_are_refused_as_dense_ones():
+    X = np.column_stack([RNG.normal(size=40), 1e9 + RNG.normal(size=40)])
+    for data in (X, scipy.sparse.csr_array(X)):
+        with pytest.raises(DataError, match="The values in column 1 are too large beside their spread"):
+            VAE(**SMALL).fit(data)
+
+
+def test_columns_named_by_numbers_keep_their_order():
+    frame = pd.DataFrame(RNG.normal(size=(40, 2)) * [1, 100])
+    vae = VAE(**SMALL).fit(frame)
+    with pytest.raises(DataError, match=r"^The columns of X stand in another order than at fit\.$"):
+        vae.score(frame[[1, 0]])
+
+
+def test_masked_arrays_are_refused():
+    X = np.ma.masked_less(RNG.normal(size=(40, 3)), -1)
+    with pytest.raises(DataError, match="which only a TabularVAE takes"):
+        VAE(**SMALL).fit(X)
+    assert np.isfinite(VAE(**SMALL).fit(np.ma.masked_array(X.data)).score(X.data))
 
 
 def test_draws_stay_within_an_integer_type():

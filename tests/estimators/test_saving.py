@@ -3,14 +3,16 @@
 import json
 import re
 
+import networkx
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.datasets import load_iris
 from torch import nn
 
 import vaekit
-from vaekit import VAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE
+from vaekit import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, VAEClassifier
 from vaekit.errors import OptionError, RunError
 
 RNG = np.random.default_rng(0)
@@ -41,6 +43,38 @@ def test_save_then_load_is_the_identity(name, tmp_path):
     assert loaded.evaluate(X, 5) == fitted.evaluate(X, 5)
     assert np.array_equal(np.asarray(loaded.sample(4, 0)), np.asarray(fitted.sample(4, 0)))
     assert loaded.history_ == fitted.history_ and loaded.get_params() == {**fitted.get_params()}
+
+
+@pytest.mark.parametrize(
+    ("cls", "changes"),
+    [
+        (VAE, {"activation": "tanh", "latent_dim": 3, "hidden": (4,), "binarize": "threshold"}),
+        (Autoencoder, {"latent_dim": 3}),
+        (TabularVAE, {"mixture": 1, "activation": "tanh"}),
+        (VGAE, {"activation": "tanh", "unit_length": True, "latent_dim": 3}),
+        (GAE, {"hidden": (3,)}),
+        (VAEClassifier, {"method": "features", "latent_dim": 3}),
+    ],
+)
+def test_what_is_set_after_a_fit_is_not_of_what_is_saved(cls, changes, tmp_path):
+    X, y = load_iris(return_X_y=True)
+    data = (networkx.karate_club_graph(),) if cls in (VGAE, GAE) else (X, y)
+    options = {"latent_dim": 2, "hidden": (8,), "epochs": 1, "random_state": 0, "verbose": 0}
+    fitted = cls(**options, **({"method": "m2"} if cls is VAEClassifier else {})).fit(*data)
+    told = fitted.predict_proba if cls is VAEClassifier else fitted.transform
+    before = told(data[0])
+    fitted.set_params(**changes)
+    np.testing.assert_array_equal(told(data[0]), before)
+    fitted.save(tmp_path / "a")
+    loaded = vaekit.load(tmp_path / "a")
+    told = loaded.predict_proba if cls is VAEClassifier else loaded.transform
+    np.testing.assert_array_equal(told(data[0]), before)
+    assert loaded.get_params()["latent_dim"] == 2
+    if cls in (VAE, Autoencoder):
+        assert fitted.encoder_(torch.from_numpy(X[:3])).shape == (3, 2)
+    loaded.set_params(**changes).save(tmp_path / "b")
+    for name in ("config.json", "model.safetensors"):
+        assert (tmp_path / "b" / name).read_bytes() == (tmp_path / "a" / name).read_bytes()
 
 
 def test_a_device_of_torch_is_saved_by_its_name(tmp_path):

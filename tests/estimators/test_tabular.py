@@ -14,7 +14,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -561,6 +561,34 @@ def test_an_imputer_names_its_columns(table):
     assert list(imputer.get_feature_names_out()) == list(columns_of(table))
     expected = TabularVAE(**SMALL).fit(table).impute(table, statistic="median", num_samples=10)
     assert same(imputer.transform(table), expected)
+
+
+@pytest.mark.parametrize(
+    "make", [pd.DataFrame, pl.DataFrame, lambda columns: pd.DataFrame(columns).set_axis([4, 7], axis=1)]
+)
+def test_an_imputer_gives_the_columns_in_the_order_of_the_fit(make):
+    rng = np.random.default_rng(0)
+    df = make({"a": rng.normal(size=60), "b": 100 + rng.normal(size=60)})
+    y = np.asarray(df)[:, 0]
+    turned = df[list(df.columns)[::-1]]
+    imputer = TabularVAE(**SMALL).as_imputer().fit(df)
+    assert same(imputer.transform(turned), df)
+    pipeline = make_pipeline(imputer, LinearRegression()).set_output(transform="pandas").fit(df, y)
+    np.testing.assert_allclose(pipeline.predict(turned), y, atol=1e-6)
+
+
+def test_what_is_masked_in_an_array_is_missing():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    gone = np.zeros(X.shape, dtype=bool)
+    gone[::5, 2] = True
+    masked = np.ma.masked_array(np.where(gone, -999, X), gone)
+    vae, holed = TabularVAE(**SMALL).fit(masked), np.where(gone, np.nan, X)
+    np.testing.assert_array_equal(vae.impute(masked), TabularVAE(**SMALL).fit(holed).impute(holed))
+
+
+def test_a_table_has_no_encoder_of_raw_rows(fitted):
+    with pytest.raises(AttributeError, match="build on its `transform`"):
+        fitted.encoder_  # noqa: B018
 
 
 def test_an_imputer_takes_a_frozen_model_as_it_is(table):

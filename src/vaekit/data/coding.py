@@ -61,7 +61,8 @@ def code_table(frame: nw.DataFrame[Any], schema: TableSchema) -> np.ndarray:
     r"""Code a table.
 
     Real and positive numbers and times become warped numbers (zeros of a positive column minus infinity), counts stay
-    as they are, levels become 0, 1, ... . A level that was not there at fit counts as missing, with a warning.
+    as they are, levels become 0, 1, ... . A level that was not there at fit counts as missing, with a warning; other
+    values of a column that had a single one are passed over, with a warning.
 
     Args:
         frame: n rows with the columns of the schema, in any order.
@@ -80,7 +81,25 @@ def code_table(frame: nw.DataFrame[Any], schema: TableSchema) -> np.ndarray:
     out = np.empty((len(frame), len(schema.modelled)), np.float32)
     for j, column in enumerate(schema.modelled):
         out[:, j] = code_column(frame[column.name], column)
+    for column in schema.all_columns:
+        if column.kind == "constant" and column.levels:
+            _warn_of_others(frame[column.name], column)
     return out
+
+
+def _warn_of_others(series: nw.Series[Any], column: Column) -> None:
+    """Warn where a column that was constant at fit holds other numbers or text."""
+    text, boolean = isinstance(column.levels[0], str), isinstance(series.dtype, nw.Boolean)
+    if is_time(series) or boolean or series.is_null().all() or text == (is_number(series) or _has_numbers(series)):
+        return
+    other = codes_of(series, column.levels) == -1
+    if other.any():
+        found = series.filter(other.tolist()).unique(maintain_order=True).to_list()
+        warnings.warn(
+            f"Column {column.name!r} holds {join(found, 3)}, but at fit it held {column.levels[0]!r} alone, so it is "
+            "no part of the model: such cells are passed over.",
+            stacklevel=2,
+        )
 
 
 def code_column(series: nw.Series[Any], column: Column) -> np.ndarray:

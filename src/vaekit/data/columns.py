@@ -29,7 +29,7 @@ from vaekit.schema import Column, TableSchema, Warp
 from vaekit.schema.table import ASIDE, KINDS, LEVELLED
 
 MOST_LEVELS = 64  # codes of a categorical column; rarer levels share one
-FITTED = 20_000  # values, evenly spaced, from which a column's warp is learned
+FITTED = 20_000  # values from which a column's warp is learned
 _FEW = 20  # rows, or different values, below which a column is not taken for an identifier
 _GAPS = 1.25  # numbers of an identifier for each row: rows set aside or deleted leave gaps
 _SKEW = 1.0  # skewness from which positive numbers are taken by their logarithms
@@ -321,18 +321,29 @@ def _numeric(base: Column, series: nw.Series[Any], kind: Any) -> Column:
     if kind == "positive":
         values = values[values > 0]
     zeros = (n - len(values) + 0.5) / (n + 1) if kind == "positive" else 0.0
-    few = values[:: max(1, len(values) // FITTED)]
+    few = values[scattered(len(values), FITTED)]
     based = few if kind in ("real", "datetime") else np.log1p(few) if kind == "count" else np.log(few)
     return dataclasses.replace(
         base,
         kind=kind,
         warp=fit_warp(based),
         zeros=zeros,
-        decimals=0 if kind == "count" else _decimals(few) if kind != "datetime" else None,
-        step=_step(to_local(few, dtype_of(base.dtype))) if kind == "datetime" else 0.0,
+        decimals=0 if kind == "count" else _decimals(values) if kind != "datetime" else None,
+        step=_step(to_local(values, dtype_of(base.dtype))) if kind == "datetime" else 0.0,
         low=smallest,
         high=float(values.max()),
     )
+
+
+def scattered(n: int, most: int) -> np.ndarray:
+    """Indices of up to `most` of n rows, in order: one of each stretch, at random but the same each time.
+
+    Evenly spaced ones of rows that alternate would all be of one sort.
+    """
+    if n <= most:
+        return np.arange(n)
+    ends = np.linspace(0, n, most + 1).astype(int)
+    return ends[:-1] + np.random.default_rng(0).integers(np.diff(ends))
 
 
 def _decimals(values: np.ndarray) -> int | None:

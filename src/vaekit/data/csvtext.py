@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
 
-CODE = r"^\s*0\d+\s*$"  # 02134: text, as a number would lose the zero
+CODE = r"^\s*(0\d+|\+\d{7,})\s*$"  # 02134, +4930901820: text, as a number would lose the zero, or the sign
 LONG = r"^\s*[+-]?\d{19,}\s*$"  # 89014103211118510720: text, as a float would lose the last digits
 
 MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null")  # read as missing, besides the empty cell
@@ -106,16 +106,15 @@ def kept_as_text(columns: list[str]) -> str:
     """What to say of such columns, after something else."""
     if not columns:
         return ""
-    return f"; leading zeros or very many digits keep {join(columns)} text, which --kind array reads as numbers"
+    why = "leading zeros, a telephone's plus or very many digits"
+    return f"; {why} keep {join(columns)} text, which --kind array reads as numbers"
 
 
 def unpadded(column: pl.Series) -> pl.Series:
-    """The numbers of a text column where blanks around the cells are all that hid them ("1, 2" for "1,2")."""
+    """The numbers of a text column where blanks around cells ("1, 2" for "1,2"), or a plus, are all that hid them."""
     import polars as pl
 
-    if column.dtype != pl.String or column.str.strip_chars().equals(column):
-        return column
-    found = numbers(bare_cells(column))
+    found = numbers(bare_cells(column)) if column.dtype == pl.String else None
     return column if found is None else found
 
 

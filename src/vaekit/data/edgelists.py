@@ -130,6 +130,11 @@ def parse_edges(text: str, path: Path) -> tuple[Graph, list[str]]:
         )
         said.append(f"{weight}, from {weights.min():g} to {weights.max():g}.")
     edges, names, n_nodes, how = _numbered(frame) if all(w.all() for w in whole) else _named(frame)
+    if names is not None and not layout.header and (apart := _apart(frame)):
+        said.append(
+            f"Line {layout.line} joins {apart}, which no other line holds: if it is a header, name its cells source "
+            "and target."
+        )
     graph = Graph.from_edges(edges, weights, n_nodes=n_nodes, names=names)
     graph.numbered = names is None
     return graph, [how, *said]
@@ -215,6 +220,13 @@ def _named(frame: pl.DataFrame) -> tuple[np.ndarray, list[str], int, str]:
     places = nodes.join(names.with_row_index("place"), on="node", how="left", maintain_order="left")["place"]
     edges = places.to_numpy().astype(np.int64).reshape(-1, 2)
     return edges, names["node"].to_list(), names.height, "Its nodes are known by name."
+
+
+def _apart(frame: pl.DataFrame) -> str:
+    """The first edge's nodes, in words, where no other of at least two edges has one of them; else nothing."""
+    first, others = frame.row(0)[:2], frame[1:, :2]
+    alone = len(others) > 1 and not any(others[:, end].is_in(list(first)).any() for end in (0, 1))
+    return f"{first[0]!r} and {first[1]!r}" if alone else ""
 
 
 def _number(cell: str) -> float | None:

@@ -97,19 +97,17 @@ def _scan_csv(path: Path) -> pl.LazyFrame:
 
 
 def _text_types(lazy: pl.LazyFrame) -> tuple[dict[str, pl.DataType], bool]:
-    """The types of the columns of text that hold padded numbers or times; and whether the last has missing cells."""
+    """The types of the columns of text that hold numbers or times; and whether the last has missing cells."""
     import polars as pl
 
     seen: dict[str, set[pl.DataType]] = {c: set() for c, dtype in lazy.collect_schema().items() if dtype == pl.String}
-    short, padded, long = False, set(), set()
+    short, long = False, set()
     for batch in lazy.collect_batches(chunk_size=BATCH, maintain_order=True):
         short = short or batch[:, -1].null_count() > 0
         for name, kinds in seen.items():
             column = batch[name]
             if pl.String in kinds or column.null_count() == len(column):
                 continue
-            if not column.str.strip_chars().equals(column):
-                padded.add(name)
             found = numbers_but_codes(bare_cells(column))
             if found is not None and column.str.contains(LONG).any():
                 long.add(name)
@@ -119,7 +117,7 @@ def _text_types(lazy: pl.LazyFrame) -> tuple[dict[str, pl.DataType], bool]:
         if kinds == {pl.Float64(), pl.Int64()}:  # of batches
             kinds = {pl.String()} if name in long else {pl.Float64()}
         dtype = next(iter(kinds), None)
-        if dtype is not None and len(kinds) == 1 and dtype != pl.String and (name in padded or dtype.is_temporal()):
+        if dtype is not None and len(kinds) == 1 and dtype != pl.String:
             types[name] = dtype
     return types, short
 

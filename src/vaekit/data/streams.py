@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from vaekit.data.coding import code_table
-from vaekit.data.columns import Asked, infer_schema, looks_running, with_levels
+from vaekit.data.columns import Asked, infer_schema, looks_running, scattered, with_levels
 from vaekit.data.frames import dtype_of, family, with_listed
-from vaekit.data.largetables import BATCH, read_large
+from vaekit.data.largetables import BATCH, read_large, row_numbers
 from vaekit.data.rows import Rows
 from vaekit.errors import DataError
 from vaekit.schema import ColumnStats, TableSchema
@@ -25,7 +25,7 @@ from vaekit.schema import ColumnStats, TableSchema
 if TYPE_CHECKING:
     import polars as pl
 
-_LOOKED_AT = 200_000  # evenly spaced rows from which kinds of columns are told
+_LOOKED_AT = 200_000  # rows from which kinds of columns are told
 
 
 def as_lazy(table: Any) -> pl.LazyFrame | None:
@@ -63,14 +63,16 @@ def batches(lazy: pl.LazyFrame) -> Iterator[nw.DataFrame[Any]]:
 
 
 def infer_lazy(lazy: pl.LazyFrame, asked: Asked | None) -> tuple[TableSchema, list[str]]:
-    """The schema, told from up to 200,000 evenly spaced rows and the extremes of each column.
+    """The schema, told from up to 200,000 rows from all over the table and the extremes of each column.
 
     Levels of text are counted over all rows. See `vaekit.data.columns.infer_schema`.
     """
     import polars as pl
 
     rows = height(lazy)
-    few = lazy.gather_every(max(1, rows // _LOOKED_AT)).collect(engine="streaming")
+    looked_at = pl.Series(scattered(rows, _LOOKED_AT)).cast(pl.UInt32).implode()
+    some = lazy if rows <= _LOOKED_AT else row_numbers(lazy, lambda number: number.is_in(looked_at))
+    few = some.collect(engine="streaming")
     if len(few) < rows:
         asked = {name: "identifier" for name in _running(lazy, few)} | dict(asked or {})
         few = pl.concat([few, _extremes(lazy, few)])

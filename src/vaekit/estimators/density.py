@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,14 @@ class DensityEstimator(RowEstimator):
             if low < 0 or high > grey_max:
                 raise DataError(
                     f"X holds values from {low:g} to {high:g}, but the grey levels at fit went from 0 to {grey_max:g}."
+                )
+            if self.fitted_["two_valued"] and stats.two_valued and high != grey_max:
+                raise DataError(f"X holds 0 and {high:g} alone, but at fit 0 and {grey_max:g}: scale it as then.")
+            if grey_max > 1 >= high and not bool(stats.whole.all()):
+                warnings.warn(
+                    f"X holds fractions up to {high:g}, but grey levels at fit were whole numbers up to {grey_max:g}: "
+                    "scale it as then.",
+                    stacklevel=4,
                 )
             return
         self.model_.likelihood.check(stats, self.schema_.columns)

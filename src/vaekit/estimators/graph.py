@@ -352,7 +352,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
 
     @property
     def _n_features_out(self) -> int:
-        return self.latent_dim
+        return self.model_.latent_dim
 
     # -- saving ----------------------------------------------------------------------------------------------------
 

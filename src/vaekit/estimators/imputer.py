@@ -9,6 +9,9 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from vaekit.data.frames import as_frame, finish
+from vaekit.data.streams import as_lazy
+
 
 class VAEImputer(TransformerMixin, BaseEstimator):
     """Fills missing cells in a scikit-learn pipeline; see `TabularVAE.as_imputer`.
@@ -58,11 +61,19 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Any:
-        """The table with its missing cells filled."""
+        """The table with its missing cells filled, its columns in the order of the fit."""
         check_is_fitted(self, "estimator_")
         return self.estimator_.impute(
-            X, statistic=self.statistic, num_samples=self.num_samples, random_state=self.random_state
+            self._in_order(X), statistic=self.statistic, num_samples=self.num_samples, random_state=self.random_state
         )
+
+    def _in_order(self, X: Any) -> Any:
+        """A table with its columns in the order of `get_feature_names_out`, which scikit-learn takes it to have."""
+        names = self.estimator_.feature_names_in_.tolist()
+        if as_lazy(X) is not None:
+            return X
+        frame, container = as_frame(X)
+        return finish(frame.select(names), container) if set(names) == set(frame.columns) else X
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns, as text: those of the table."""

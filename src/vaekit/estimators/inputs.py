@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 from sklearn.utils.validation import validate_data
 
 from vaekit.data.coding import code_table
@@ -33,6 +34,8 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
         DataTypeError: columns hold text.
         DataError: columns hold NaN or infinity, or rows have another shape than at fit.
     """
+    if np.ma.is_masked(X):
+        raise DataError("X is an array with masked values, which only a TabularVAE takes, as missing: fill them first.")
     frame = _frame(X)
     if frame is not None:
         text = [name for name, kind in frame.schema.items() if not (kind.is_numeric() or kind == nw.Boolean)]
@@ -61,6 +64,9 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
         ensure_min_samples=2 if reset else 1,
     )
     names = list(frame.columns) if frame is not None else None
+    known = None if reset else estimator.schema_.columns  # type: ignore[attr-defined]
+    if known and names and list(known) != list(map(str, names)) and sorted(known) == sorted(map(str, names)):
+        raise DataError("The columns of X stand in another order than at fit.")  # scikit-learn looks at text only
     _check_finite(values, names)
     check_precision(values, names)
     schema = ArraySchema(
@@ -150,11 +156,17 @@ def _check_finite(values: Any, names: list[str] | None) -> None:
 
 def check_precision(values: Any, names: list[str] | None, what: str = "") -> None:
     """Raise DataError for columns whose values 32-bit numbers would not tell apart."""
-    if scipy.sparse.issparse(values) or values.dtype.itemsize < 4 or values.dtype == np.float32:
+    if values.dtype.itemsize < 4 or values.dtype == np.float32:
         return
-    largest = np.abs(values.astype(np.float64)).max(axis=0)
-    spread = values.std(axis=0)
-    varies = values.max(axis=0) > values.min(axis=0)  # the spread of a constant column may not be quite zero
+    if scipy.sparse.issparse(values):
+        exact: Any = values.astype(np.float64)
+        ends: Any = min_max_axis(exact, 0)
+        moments: Any = mean_variance_axis(exact, 0)
+        low, high, spread = *ends, np.sqrt(moments[1])
+    else:
+        low, high, spread = values.min(axis=0), values.max(axis=0), values.std(axis=0)
+    largest = np.maximum(np.abs(low.astype(np.float64)), np.abs(high.astype(np.float64)))
+    varies = high > low  # the spread of a constant column may not be quite zero
     bad = np.flatnonzero((largest > 3e38) | (varies & (largest * np.finfo(np.float32).eps > 0.01 * spread)))
     if len(bad):
         where, s = join([names[i] for i in bad] if names else [int(i) for i in bad]), "s" if len(bad) > 1 else ""

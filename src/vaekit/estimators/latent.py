@@ -229,7 +229,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
 
     def _mean_encoder(self) -> MeanEncoder:
         """The encoder as a module from raw X, sharing the model's weights."""
-        return MeanEncoder(self.model_.scaling, self.model_.encoder, self.latent_dim)
+        return MeanEncoder(self.model_.scaling, self.model_.encoder, self.model_.latent_dim)
 
     # -- saving ----------------------------------------------------------------------------------------------------
 

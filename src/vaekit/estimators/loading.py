@@ -96,6 +96,7 @@ def _rebuilt(
         if base is not None:
             vars(estimator)["pretrained_"] = base
         estimator._restore(config, tensors, history)
+        estimator._params = config["params"]
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         if any(part is not None for part in own.values()):
             raise OptionError(f"The networks given do not fit the weights in {path}: {error}") from error

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaekit.data.coding import code_given, make_table, point_values, score_table, values_of
 from vaekit.data.columns import infer_schema
@@ -216,6 +216,11 @@ class TabularVAE(BoundEstimator):
         self.reference_ = tensors.get("reference")  # none in older folders
 
     # -- using -----------------------------------------------------------------------------------------------------
+
+    @property
+    def encoder_(self) -> nn.Module:
+        """Not there: the encoder reads coded cells, not raw rows."""
+        raise AttributeError("A TabularVAE has no encoder_, as a module takes no tables: build on its `transform`.")
 
     def _decode(self, z: Tensor) -> Tensor:
         return self.model_.decode(z).points()

@@ -33,16 +33,19 @@ class Outcome:
 
 @contextmanager
 def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[Outcome]:
-    """Within the block a failure leaves the estimator's attributes as they were: fitted, or not yet fitted.
+    """Within the block, a fit, a failure leaves the estimator's attributes as they were: fitted, or not yet fitted.
 
-    But not one in training after which there are good weights: see `TrainedEstimator._train`.
+    But not one in training after which there are good weights: see `TrainedEstimator._train`. The parameters of what is
+    kept are kept too: those that `set_params` sets later are of the next fit.
     """
     before, outcome = dict(vars(estimator)), Outcome()
     try:
         yield outcome
         outcome.keep = True
     finally:
-        if not outcome.keep:
+        if outcome.keep:
+            vars(estimator)["_params"] = plain_params(estimator)
+        else:
             vars(estimator).clear()
             vars(estimator).update(before)
 
@@ -64,6 +67,7 @@ class TrainedEstimator(BaseEstimator, ABC):
     model_: Any
     fitted_: dict[str, Any]
     history_: list[dict[str, Any]]
+    _params: dict[str, Any]  # of the fit
 
     # parameters that every subclass has
     epochs: int
@@ -188,7 +192,7 @@ class TrainedEstimator(BaseEstimator, ABC):
 
     def _config(self) -> dict[str, Any]:
         fitted = {**self.fitted_, **self._described(), "best_epoch": self.best_epoch_}
-        return new_config(type(self).__name__, plain_params(self), fitted)
+        return new_config(type(self).__name__, dict(self._params), fitted)
 
     @abstractmethod
     def _described(self) -> dict[str, Any]:

@@ -234,7 +234,7 @@ class VAE(BoundEstimator, DensityEstimator):
         if isinstance(self.model_, HierarchicalVAE):
             return MeanEncoder(self._grey, TopDownMean(self.model_), self.model_.latent_dim)
         scaling = self.model_.scaling if self.fitted_["grey_max"] is None else self._grey
-        return MeanEncoder(scaling, self.model_.encoder, self.latent_dim)
+        return MeanEncoder(scaling, self.model_.encoder, self.model_.latent_dim)
 
     def _posterior(self, x: Tensor) -> Any:
         return self.model_.posterior(self._grey(x))

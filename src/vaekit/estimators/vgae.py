@@ -337,5 +337,5 @@ class VGAE(GraphEstimator):
         check_draws("n", n, random_state)
         device = next(self.model_.parameters()).device
         with isolated_rng(resolve_seed(random_state)), torch.no_grad():
-            pairs = sampled_pairs(self.model_.decoder(torch.randn(n, self.latent_dim).to(device)))
+            pairs = sampled_pairs(self.model_.decoder(torch.randn(n, self.model_.latent_dim).to(device)))
         return Graph.from_edges(pairs, n_nodes=n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,12 +27,14 @@ _SAMPLES = 500  # at least, whose neighbours are found
 _COLUMNS = 50  # most whose associations are looked at
 _GAPS = 2 * 10**8  # cells of held-out and training rows compared, about
 _PATTERNS = 5
+_NEAREST = 0.05  # share of held-out rows, the nearest to training rows, whose distance samples are compared with
 
 TABLE_SCORES = (
     *("imputation_rmse", "imputation_rmse_simple", "imputation_rmse_neighbours"),
     *("imputation_error_rate", "imputation_error_rate_simple", "imputation_error_rate_neighbours"),
     *("association_mean", "association_difference"),
-    *("neighbour_distance", "neighbour_distance_held_out", "too_near", "copies", "copies_held_out"),
+    *("neighbour_distance", "neighbour_distance_held_out", "too_near", "too_near_by_chance"),
+    *("copies", "copies_held_out"),
     *("complete_rows", "patterns", "columns"),
 )
 
@@ -60,7 +63,8 @@ def summarise_table(
         of levels. "association_mean" of training rows and up to 50 columns, and "association_difference", the mean
         absolute difference to those of as many samples with the holes of these rows. "neighbour_distance": the median
         distance of samples, with the holes of held-out rows, to the nearest training row; "..._held_out", that of
-        those rows; "too_near", the share of samples that are nearer than 95% of the held-out rows; "copies", the
+        those rows; "too_near", the share of samples that are nearer than 95% of the held-out rows, and
+        "too_near_by_chance", what it stays below but for one model in forty that copies nothing; "copies", the
         shares at distance 0.
         "complete_rows", "patterns": the share of training rows without a hole, and the most frequent sets of missing
         columns. "columns": of each column its name, kind, share of missing cells and errors. None where there is
@@ -116,13 +120,13 @@ def _near(
 ) -> dict[str, Any]:
     samples, held_out = near_distances(train, test, schema, sample)
     if not len(held_out):
-        return dict.fromkeys(
-            ("neighbour_distance", "neighbour_distance_held_out", "too_near", "copies", "copies_held_out")
-        )
+        return {name: None for name in TABLE_SCORES if name.startswith(("neighbour", "too_near", "copies"))}
+    error = math.sqrt(_NEAREST * (1 - _NEAREST) * (1 / len(samples) + 1 / len(held_out)))
     return {
         "neighbour_distance": float(np.median(samples)),
         "neighbour_distance_held_out": float(np.median(held_out)),
-        "too_near": float((samples < np.quantile(held_out, 0.05)).mean()),
+        "too_near": float((samples < np.quantile(held_out, _NEAREST)).mean()),
+        "too_near_by_chance": _NEAREST + 2 * error,
         "copies": float((samples == 0).mean()),
         "copies_held_out": float((held_out == 0).mean()),
     }

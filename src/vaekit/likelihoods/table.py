@@ -23,7 +23,8 @@ from vaekit.schema import Column, ColumnStats
 _FAR = 1e4  # stands for the infinite ends of the line
 _MANY = 200  # counts from which the width of an interval is the warp's slope
 _NODES = 16  # quantiles that stand for a normal distribution where the mean of a count is taken
-_SPOTS = 6  # and spots of the Gauss-Hermite rule for the smooth map of a real number
+_SMALL = 50  # least count in whose tail, two spreads up, rounding does not matter
+_SPOTS = 6  # spots of the Gauss-Hermite rule for the smooth map of a real number, or of a large count
 _HALVINGS = 30  # of the bracket of a median
 
 
@@ -87,7 +88,10 @@ class TableColumns(Likelihood):
         counts = [_range_of_means(columns[j]) for j in groups["counts"]]
         for name, ends in (("dense_range", dense), ("count_range", counts)):
             self.register_buffer(name, torch.tensor(ends, dtype=torch.float32).reshape(-1, 2).T, persistent=False)
-        self.count_warps = Warps([columns[j] for j in groups["counts"]])
+        counted = [columns[j] for j in groups["counts"]]
+        self.count_warps = Warps(
+            counted, torch.float64
+        )  # float32 has too few digits for large counts that differ little
         self.numbers = len(groups["dense"]) + len(groups["counts"]) + len(groups["ordinals"])
         self.widths = [len(groups["dense"]), len(groups["counts"]) + len(groups["ordinals"]), len(groups["levelled"])]
         self._make_levels([columns[j] for j in groups["ordinals"]], [columns[j] for j in groups["levelled"]])
@@ -255,17 +259,17 @@ class TableDistribution(Distribution):
         """Ends, in warped units, of what counts and ordinal codes stand for, and the widths between them."""
         kinds = self.kinds
         counts, ordinals = filled.split([len(kinds.counts), len(kinds.ordinals)], -1)
+        counts = counts.double()  # where a half can be added to the largest
         low = torch.where(counts < 0.5, -_FAR, kinds.count_warps(counts - 0.5))
         high = kinds.count_warps(counts + 0.5)
         slope = kinds.count_warps.log_slope(kinds.count_warps(counts)).exp()
         width = torch.where(counts > _MANY, slope, high - low)  # the ends of a large one agree to many digits
         codes = ordinals.long().unsqueeze(-1)
         edges = kinds.edges.expand(*codes.shape[:-1], -1)
-        return (
-            torch.cat([low, edges.gather(-1, codes).squeeze(-1)], -1),
-            torch.cat([high, edges.gather(-1, codes + 1).squeeze(-1)], -1),
-            torch.cat([width, (edges.gather(-1, codes + 1) - edges.gather(-1, codes)).squeeze(-1)], -1),
-        )
+        below, above = edges.gather(-1, codes).squeeze(-1), edges.gather(-1, codes + 1).squeeze(-1)
+        pairs = (low, below), (high, above), (width, above - below)
+        low, high, width = (torch.cat([of_counts.to(below), of_codes], -1) for of_counts, of_codes in pairs)
+        return low, high, width
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Tensor:
@@ -282,7 +286,7 @@ class TableDistribution(Distribution):
             if len(kinds.zero):
                 none = torch.rand_like(dense[..., kinds.zero]) < torch.sigmoid(self.zero)
                 dense[..., kinds.zero] = torch.where(none, -math.inf, dense[..., kinds.zero])
-            whole = kinds.count_warps.inverse(t[..., d : d + c]).round().clamp(0, 2**24)
+            whole = kinds.count_warps.inverse(t[..., d : d + c]).round().clamp(0, 2**24).to(t.dtype)
             ordered = (t[..., d + c :].unsqueeze(-1) > kinds.edges[:, 1:]).sum(-1).to(t.dtype)
             parts = [dense, whole, ordered]
         if len(kinds.levelled):
@@ -316,12 +320,18 @@ class TableDistribution(Distribution):
         dense = (weights[..., :d] * smooth.sum(-2)).sum(-2)
         dense[..., kinds.zero] *= torch.sigmoid(-self.zero)
         between = slice(d, d + c)
-        counts = kinds.count_warps.inverse(mu[..., between] + sigma[..., between] * nodes)
-        counts = counts.round().clamp(*kinds.count_range).mean(-2)
+        counts = self._count_means(mu[..., between], sigma[..., between], nodes, spots, shares)
         edges = kinds.edges[:, 1:].T
         above = torch.special.ndtr((mu[..., d + c :] - edges) / sigma[..., d + c :]).sum(-2)
         parts = [dense, (weights[..., between] * counts).sum(-2), (weights[..., d + c :] * above).sum(-2)]
         return torch.cat([*parts, self.log_shares.exp().flatten(-2)], -1)
+
+    def _count_means(self, mu: Tensor, sigma: Tensor, nodes: Tensor, spots: Tensor, shares: Tensor) -> Tensor:
+        """(..., M, C) mean of each component: of small counts by its quantiles, rounded, else by the rule for tails."""
+        inverse, limits = self.kinds.count_warps.inverse, self.kinds.count_range
+        small = inverse(mu + sigma * nodes).round().clamp(*limits).mean(-2)
+        smooth = (inverse(mu + sigma * spots).clamp(*limits) * (shares / shares.sum())[:, None]).sum(-2)
+        return torch.where(inverse(mu + 2 * sigma).squeeze(-2) > _SMALL, smooth, small).to(mu.dtype)
 
     def medians(self, log_weights: Tensor) -> Tensor:
         """(B, N) medians of numeric columns under a mixture of K of these, of batch shape (K, B), by bisection.
@@ -346,7 +356,7 @@ class TableDistribution(Distribution):
             low, high = torch.where(under, middle, low), torch.where(under, high, middle)
         t, between = (low + high) / 2, slice(d, d + c)
         dense = kinds.warps.expected(t[..., :d]).masked_fill(below[..., :d] <= 0, 0.0)
-        counts = kinds.count_warps.inverse(t[..., between]).round().clamp(*kinds.count_range)
+        counts = kinds.count_warps.inverse(t[..., between]).round().clamp(*kinds.count_range).to(t)
         ordered = (t[..., d + c :].unsqueeze(-1) > kinds.edges[:, 1:]).sum(-1)
         return torch.cat([dense, counts, ordered.to(t)], -1)
 

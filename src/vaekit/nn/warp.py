@@ -58,6 +58,7 @@ class Warps(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) values in their own units to warped ones."""
+        x = x.to(self.centre.dtype)
         based = torch.where(self.base == 1, x.clamp_min(1e-37).log(), torch.where(self.base == 2, _log1p(x), x))
         sinh_of = asinh((based - self.centre) / self.scale)
         return (torch.sinh(self.tail * sinh_of - self.skew) - self.mean) / self.spread
@@ -117,7 +118,7 @@ class TableFeatures(nn.Module):
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__()
         where = {kind: [j for j, c in enumerate(columns) if c.kind in kinds] for kind, kinds in _GROUPS.items()}
-        self.warps = Warps([columns[j] for j in where["counted"]])
+        self.warps = Warps([columns[j] for j in where["counted"]], torch.float64)
         codes = [(j, code) for j in where.pop("levelled") for code in range(columns[j].codes)]
         where |= {"levelled": [j for j, _ in codes], "code": [code for _, code in codes]}
         where["last"] = [columns[j].codes - 1 for j, _ in codes]
@@ -130,7 +131,7 @@ class TableFeatures(nn.Module):
         number = x[:, self.numeric]
         parts = [torch.nan_to_num(number, 0.0, 0.0, 0.0).clamp(-10, 10), torch.isinf(number)]
         if len(self.counted):
-            parts.append(self.warps(x[:, self.counted]).nan_to_num(0.0).clamp(-10, 10))
+            parts.append(self.warps(x[:, self.counted]).to(x.dtype).nan_to_num(0.0).clamp(-10, 10))
         if len(self.ordered):
             parts.append(torch.nan_to_num(2 * x[:, self.ordered] / self.top - 1))
         if len(self.levelled):

@@ -145,8 +145,7 @@ def _samples(summary: dict[str, Any]) -> list[str]:
             f"median held-out row; {summary['too_near']:.1%} of samples are nearer than 95% of the held-out rows, "
             "where 5% is what chance gives"
         )
-        error = 2 * (0.05 * 0.95 / summary["n"]) ** 0.5
-        if summary["too_near"] > 0.05 + error:
+        if summary["too_near"] > summary["too_near_by_chance"]:
             said += ": **more than chance, so the model may repeat rows that it was trained on**."
         else:
             said += ": **no sign that rows are copied**."
