@@ -211,6 +211,26 @@ def test_means_of_skewed_counts_reach_into_their_tails(spread):
     assert abs(float(p.points()) / float(exact) - 1) < 0.03
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda r: r.poisson(200, 4000) * r.integers(0, 2, 4000),
+        lambda r: r.integers(60, 64, 4000),
+        lambda r: r.geometric(0.02, 4000),
+    ],
+)
+def test_means_of_counts_by_any_component(draw):
+    x = draw(np.random.default_rng(0)).astype(float)
+    high = float(x.max())
+    column = Column("n", "count", "Int64", warp=fit_warp(np.log1p(x)), low=float(x.min()), high=high)
+    likelihood = table(column, mixture=1)
+    p = likelihood(params(likelihood, 30))
+    values = torch.arange(0, high + 1, dtype=torch.float64)
+    share = p.log_prob(values[:, None, None]).exp()  # (values, rows)
+    exact = (share * values.clamp(min=column.low)[:, None]).sum(0) + (1 - share.sum(0)) * high
+    assert float((p.points()[:, 0] - exact).abs().max()) < 0.1 * x.std()
+
+
 def test_rare_levels_split_the_probability_of_their_code_by_their_shares():
     likelihood = table(POOLED)
     raw = torch.tensor([0.3, -0.5, 1.0, 0.2], dtype=torch.float64)

@@ -417,6 +417,9 @@ def test_output_that_nobody_takes(unbuffered):
     end = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment)
     os.close(write)
     assert (end.returncode, end.stderr) == (1, "")
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    end = subprocess.run(closed, stderr=subprocess.PIPE, text=True, env=environment)
+    assert (end.returncode, end.stderr) == (0, "")
 
 
 def test_too_little_memory_is_a_sentence(run, tmp_path, capsys, monkeypatch):

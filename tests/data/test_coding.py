@@ -185,15 +185,20 @@ def test_other_values_of_a_column_that_had_one_are_said():
     frame = pl.DataFrame({"x": range(30), "land": ["DE"] * 30, "one": [1.0] * 30, "yes": [True] * 30})
     schema, _ = infer_schema(*as_frame(frame), {"x": "count"})
     codes = code_table(as_frame(frame)[0], schema)
-    said = (
-        "Column '%s' holds %s, but at fit it held %s alone, so it is no part of the model: such cells are passed over."
-    )
-    for name, value, words in (("land", "XX", ("'XX'", "'DE'")), ("one", 2.0, ("2.0", "1.0"))):
-        with pytest.warns(UserWarning, match=re.escape(said % (name, *words))):
+    said = "Column '%s' holds other values than %s, its only one at fit: it is no part of the model, so they are passed over."
+    for name, value, word in (("land", "XX", "'DE'"), ("one", 2.0, "1.0")):
+        with pytest.warns(UserWarning, match=re.escape(said % (name, word))):
             other = code_table(as_frame(frame.with_columns(pl.lit(value).alias(name)))[0], schema)
         np.testing.assert_array_equal(other, codes)
-    gone = frame.with_columns(land=pl.lit(None, pl.String), one=pl.lit(None, pl.Float64))
-    np.testing.assert_array_equal(code_table(as_frame(gone)[0], schema), codes)
+    lists, times = pl.Series([["DE"]] * 30), pl.Series([datetime.timedelta(1)] * 30)
+    for changes in (
+        {"land": pl.lit(None, pl.String), "one": pl.lit(None, pl.Float64)},
+        {"land": lists, "one": pl.col("one").cast(pl.Float32), "yes": pl.lit(False)},
+        {"land": times, "one": pl.col("one").cast(pl.Int8)},
+    ):
+        np.testing.assert_array_equal(code_table(as_frame(frame.with_columns(**changes))[0], schema), codes)
+    mixed = frame.to_pandas().assign(land=pd.Series([1, "DE"] * 15, dtype=object))
+    np.testing.assert_array_equal(code_table(as_frame(mixed)[0], schema), codes)
 
 
 def test_samples_are_rounded_as_the_column_was():

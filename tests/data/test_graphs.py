@@ -439,5 +439,10 @@ def test_a_first_line_that_may_be_a_header_is_named(tmp_path: Path) -> None:
         " Its nodes are known by name. Line 1 joins 'node1' and 'node2', which no other line holds: if it is a header, "
         "name its cells source and target."
     )
-    for text in ("ann,bob\nbob,eve\nann,eve\n", "ann,bob\neve,tom\n", "source,target\nann,bob\nbob,eve\n"):
+    for text in (
+        "ann,bob\nbob,eve\nann,eve\n",
+        "ann,bob\neve,tom\n",
+        "5,7\n100,200\n200,300\n",
+        "source,target\nann,bob\nbob,eve\n",
+    ):
         assert "if it is a header" not in read(edges_in(tmp_path, text)).note

@@ -63,14 +63,17 @@ def test_codes_with_leading_zeros_stay_text(tmp_path: Path) -> None:
 
 
 def test_numbers_with_a_plus_are_numbers_but_telephones(tmp_path: Path) -> None:
-    path = csv(tmp_path, "delta,share,phone\n+7,+0.5,+4930901820\n-3,+1,+4930901821\n2,-2,+4930901822\n")
+    path = csv(
+        tmp_path,
+        "delta,share,phone,code\n+7,+0.5,+4930901820,+05\n-3000000,+1,+4930901821,11\n+2000000,-2,+4930901822,12\n",
+    )
     large = read_large(str(path))
     assert large is not None
     for X in (read(path).X, large.X.collect()):
-        assert X["delta"].to_list() == [7, -3, 2] and X["share"].to_list() == [0.5, 1, -2]
-        assert X["phone"].dtype == pl.String
+        assert X["delta"].to_list() == [7, -3_000_000, 2_000_000] and X["share"].to_list() == [0.5, 1, -2]
+        assert X["phone"].dtype == X["code"].dtype == pl.String
     assert read(path).note.endswith(
-        "a telephone's plus or very many digits keep 'phone' text, which --kind array reads as numbers"
+        "a telephone's plus or very many digits keep 'phone', 'code' text, which --kind array reads as numbers"
     )
 
 

@@ -46,6 +46,7 @@ def test_rows_on_another_scale_than_at_fit():
     with pytest.raises(DataError, match=r"^X holds 0 and 1 alone, but at fit 0 and 255: scale it as then\.$"):
         two.score(X)
     assert np.isfinite(two.score(0 * X)) and np.isfinite(two.score(255 * X[:1]))
+    assert np.isfinite(VAE(**SMALL, likelihood="bernoulli").fit(0.5 * X).score(0.5 * X))
     with pytest.warns(
         UserWarning, match=r"^X holds fractions up to 0\.5, but grey levels at fit were whole numbers up to"
     ):
@@ -72,6 +73,7 @@ def test_masked_arrays_are_refused():
     with pytest.raises(DataError, match="which only a TabularVAE takes"):
         VAE(**SMALL).fit(X)
     assert np.isfinite(VAE(**SMALL).fit(np.ma.masked_array(X.data)).score(X.data))
+    assert np.isfinite(VAE(**SMALL).fit(pd.DataFrame(X.data, columns=["a", "_mask", "b"])).n_iter_)
 
 
 def test_draws_stay_within_an_integer_type():

@@ -48,12 +48,13 @@ def test_save_then_load_is_the_identity(name, tmp_path):
 @pytest.mark.parametrize(
     ("cls", "changes"),
     [
-        (VAE, {"activation": "tanh", "latent_dim": 3, "hidden": (4,), "binarize": "threshold"}),
+        (VAE, {"activation": "tanh", "latent_dim": 3, "hidden": (4,)}),
         (Autoencoder, {"latent_dim": 3}),
         (TabularVAE, {"mixture": 1, "activation": "tanh"}),
         (VGAE, {"activation": "tanh", "unit_length": True, "latent_dim": 3}),
         (GAE, {"hidden": (3,)}),
         (VAEClassifier, {"method": "features", "latent_dim": 3}),
+        (VAEClassifier, {"pretrained": VAE(3)}),
     ],
 )
 def test_what_is_set_after_a_fit_is_not_of_what_is_saved(cls, changes, tmp_path):
@@ -75,6 +76,17 @@ def test_what_is_set_after_a_fit_is_not_of_what_is_saved(cls, changes, tmp_path)
     loaded.set_params(**changes).save(tmp_path / "b")
     for name in ("config.json", "model.safetensors"):
         assert (tmp_path / "b" / name).read_bytes() == (tmp_path / "a" / name).read_bytes()
+
+
+def test_what_a_classifier_began_with_is_that_of_its_fit(tmp_path):
+    X, y = load_iris(return_X_y=True)
+    options = {"latent_dim": 2, "hidden": (8,), "epochs": 1, "random_state": 0, "verbose": 0}
+    classifier = VAEClassifier(pretrained=VAE(**options).fit(X), random_state=0, verbose=0).fit(X, y)
+    classifier.set_params(pretrained=None).save(tmp_path / "a")
+    assert json.loads((tmp_path / "a" / "config.json").read_text())["params"]["pretrained"] == {"fitted": True}
+    loaded = vaekit.load(tmp_path / "a")
+    np.testing.assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
+    assert isinstance(loaded.pretrained, VAE)
 
 
 def test_a_device_of_torch_is_saved_by_its_name(tmp_path):

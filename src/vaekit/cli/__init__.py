@@ -24,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with plain_warnings():
             code = app(arguments or ["--help"], standalone_mode=False) or 0
-        sys.stdout.flush()  # here, where it can fail with a sentence
+        if sys.stdout is not None:  # as where it is closed
+            sys.stdout.flush()  # here, where it can fail with a sentence
         return code
     except typer.TyperException as error:
         _complain(error.format_message())

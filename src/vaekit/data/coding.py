@@ -16,6 +16,7 @@ from vaekit.data.frames import (
     backend_of,
     codes_of,
     dtype_of,
+    family,
     is_number,
     is_time,
     levels_of,
@@ -89,15 +90,19 @@ def code_table(frame: nw.DataFrame[Any], schema: TableSchema) -> np.ndarray:
 
 def _warn_of_others(series: nw.Series[Any], column: Column) -> None:
     """Warn where a column that was constant at fit holds other numbers or text."""
-    text, boolean = isinstance(column.levels[0], str), isinstance(series.dtype, nw.Boolean)
-    if is_time(series) or boolean or series.is_null().all() or text == (is_number(series) or _has_numbers(series)):
+    holds = family(series.dtype)
+    if holds != family(dtype_of(column.dtype)) or holds not in ("text", "numbers") or _has_numbers(series):
         return
-    other = codes_of(series, column.levels) == -1
-    if other.any():
-        found = series.filter(other.tolist()).unique(maintain_order=True).to_list()
+    levels: Any = column.levels
+    if holds == "numbers":  # perhaps of another precision
+        values = numbers_of(series)
+        other = bool((~np.isnan(values) & (np.float32(values) != np.float32(levels[0]))).any())
+    else:
+        other = bool((codes_of(series, levels) == -1).any())
+    if other:
         warnings.warn(
-            f"Column {column.name!r} holds {join(found, 3)}, but at fit it held {column.levels[0]!r} alone, so it is "
-            "no part of the model: such cells are passed over.",
+            f"Column {column.name!r} holds other values than {levels[0]!r}, its only one at fit: it is no part of the "
+            "model, so they are passed over.",
             stacklevel=2,
         )
 

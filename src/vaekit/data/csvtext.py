@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
 
-CODE = r"^\s*(0\d+|\+\d{7,})\s*$"  # 02134, +4930901820: text, as a number would lose the zero, or the sign
+CODE = r"^\s*\+?0\d+\s*$"  # 02134: text, as a number would lose the zero
+PHONE = r"^\s*\+\d{7,}\s*$"  # +4930901820: text where all cells are such, as a number would lose the sign
 LONG = r"^\s*[+-]?\d{19,}\s*$"  # 89014103211118510720: text, as a float would lose the last digits
 
 MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null")  # read as missing, besides the empty cell
@@ -83,7 +84,10 @@ def codes(raw: pl.LazyFrame, kinds: Mapping[str, pl.DataType]) -> list[str]:
     import polars as pl
 
     patterns = {name: _pattern(dtype) for name, dtype in kinds.items() if dtype.is_numeric()}
-    found = raw.select(pl.col(name).str.contains(pattern).any() for name, pattern in patterns.items())
+    found = raw.select(
+        pl.col(name).str.contains(pattern).any() | pl.col(name).str.contains(PHONE).all()
+        for name, pattern in patterns.items()
+    )
     found = found.collect(engine="streaming")
     return [name for name in patterns if found[name].item()]
 
@@ -99,7 +103,9 @@ def _pattern(dtype: pl.DataType) -> str:
 def numbers_but_codes(column: pl.Series) -> pl.Series | None:
     """The numbers of a text column where all its cells are numbers that lose nothing; else None."""
     found = numbers(column)
-    return None if found is None or column.str.contains(_pattern(found.dtype)).any() else found
+    if found is None or column.str.contains(_pattern(found.dtype)).any() or column.str.contains(PHONE).all():
+        return None
+    return found
 
 
 def kept_as_text(columns: list[str]) -> str:

@@ -130,7 +130,7 @@ def parse_edges(text: str, path: Path) -> tuple[Graph, list[str]]:
         )
         said.append(f"{weight}, from {weights.min():g} to {weights.max():g}.")
     edges, names, n_nodes, how = _numbered(frame) if all(w.all() for w in whole) else _named(frame)
-    if names is not None and not layout.header and (apart := _apart(frame)):
+    if not layout.header and not all(w.all() for w in whole) and (apart := _apart(frame)):
         said.append(
             f"Line {layout.line} joins {apart}, which no other line holds: if it is a header, name its cells source "
             "and target."

@@ -74,7 +74,7 @@ def backend_of(container: str) -> Any:
 
 def _of_array(table: Any) -> nw.DataFrame[Any]:
     """The columns x0, x1, ... of an array; what is masked is missing."""
-    if np.ma.isMaskedArray(table) and table.dtype.kind in "biuf":
+    if isinstance(table, np.ma.MaskedArray) and np.ma.is_masked(table) and table.dtype.kind in "biuf":
         table = np.ma.filled(table.astype(np.float64), np.nan)
     try:
         array = np.asarray(table)

@@ -371,16 +371,15 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
 
     # -- saving ----------------------------------------------------------------------------------------------------
 
-    def _config(self) -> dict[str, Any]:
-        config = super()._config()
-        given = self.pretrained
+    def _plain_params(self) -> dict[str, Any]:
+        params, given = super()._plain_params(), self.pretrained
         if isinstance(given, FrozenEstimator):
-            config["params"]["pretrained"] = {"fitted": hasattr(given.estimator, "model_"), "frozen": True}
+            params["pretrained"] = {"fitted": hasattr(given.estimator, "model_"), "frozen": True}
         elif isinstance(given, (VAE, Autoencoder)):
-            config["params"]["pretrained"] = {"fitted": hasattr(given, "model_")}
+            params["pretrained"] = {"fitted": hasattr(given, "model_")}
         elif given is not None:
-            config["params"]["pretrained"] = str(given)
-        return config
+            params["pretrained"] = str(given)
+        return params
 
     def _described(self) -> dict[str, Any]:
         described = super()._described() | {"classes": self.classes_.tolist(), "labels": str(self.classes_.dtype)}

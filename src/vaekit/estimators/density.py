@@ -95,7 +95,7 @@ class DensityEstimator(RowEstimator):
                 raise DataError(
                     f"X holds values from {low:g} to {high:g}, but the grey levels at fit went from 0 to {grey_max:g}."
                 )
-            if self.fitted_["two_valued"] and stats.two_valued and high != grey_max:
+            if grey_max > 1 and self.fitted_["two_valued"] and stats.two_valued and high != grey_max:
                 raise DataError(f"X holds 0 and {high:g} alone, but at fit 0 and {grey_max:g}: scale it as then.")
             if grey_max > 1 >= high and not bool(stats.whole.all()):
                 warnings.warn(

@@ -70,8 +70,9 @@ class VAEImputer(TransformerMixin, BaseEstimator):
     def _in_order(self, X: Any) -> Any:
         """A table with its columns in the order of `get_feature_names_out`, which scikit-learn takes it to have."""
         names = self.estimator_.feature_names_in_.tolist()
-        if as_lazy(X) is not None:
-            return X
+        lazy = as_lazy(X)
+        if lazy is not None:
+            return lazy
         frame, container = as_frame(X)
         return finish(frame.select(names), container) if set(names) == set(frame.columns) else X
 

@@ -34,7 +34,7 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
         DataTypeError: columns hold text.
         DataError: columns hold NaN or infinity, or rows have another shape than at fit.
     """
-    if np.ma.is_masked(X):
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise DataError("X is an array with masked values, which only a TabularVAE takes, as missing: fill them first.")
     frame = _frame(X)
     if frame is not None:

@@ -32,7 +32,7 @@ class Outcome:
 
 
 @contextmanager
-def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[Outcome]:
+def unchanged_on_failure(estimator: TrainedEstimator) -> Iterator[Outcome]:
     """Within the block, a fit, a failure leaves the estimator's attributes as they were: fitted, or not yet fitted.
 
     But not one in training after which there are good weights: see `TrainedEstimator._train`. The parameters of what is
@@ -44,7 +44,7 @@ def unchanged_on_failure(estimator: BaseEstimator) -> Iterator[Outcome]:
         outcome.keep = True
     finally:
         if outcome.keep:
-            vars(estimator)["_params"] = plain_params(estimator)
+            estimator._params = estimator._plain_params()
         else:
             vars(estimator).clear()
             vars(estimator).update(before)
@@ -190,9 +190,13 @@ class TrainedEstimator(BaseEstimator, ABC):
                 raise RunError(f"{folder} is a RUN with its report; save to another folder.")
         write_model(folder, self._config(), self._tensors(), self.history_)
 
+    def _plain_params(self) -> dict[str, Any]:
+        """The parameters as JSON types."""
+        return plain_params(self)
+
     def _config(self) -> dict[str, Any]:
         fitted = {**self.fitted_, **self._described(), "best_epoch": self.best_epoch_}
-        return new_config(type(self).__name__, dict(self._params), fitted)
+        return new_config(type(self).__name__, self._params, fitted)
 
     @abstractmethod
     def _described(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+from scipy.stats import betabinom
 
 from vaekit.data.frames import missing_in
 from vaekit.evaluation.holes import hide, imputation_scores
@@ -64,7 +65,7 @@ def summarise_table(
         absolute difference to those of as many samples with the holes of these rows. "neighbour_distance": the median
         distance of samples, with the holes of held-out rows, to the nearest training row; "..._held_out", that of
         those rows; "too_near", the share of samples that are nearer than 95% of the held-out rows, and
-        "too_near_by_chance", what it stays below but for one model in forty that copies nothing; "copies", the
+        "too_near_by_chance", what it exceeds for one model in forty at most that copies nothing; "copies", the
         shares at distance 0.
         "complete_rows", "patterns": the share of training rows without a hole, and the most frequent sets of missing
         columns. "columns": of each column its name, kind, share of missing cells and errors. None where there is
@@ -121,12 +122,13 @@ def _near(
     samples, held_out = near_distances(train, test, schema, sample)
     if not len(held_out):
         return {name: None for name in TABLE_SCORES if name.startswith(("neighbour", "too_near", "copies"))}
-    error = math.sqrt(_NEAREST * (1 - _NEAREST) * (1 / len(samples) + 1 / len(held_out)))
+    n, m = len(samples), len(held_out)
+    below = math.ceil(_NEAREST * (m - 1)) + 1  # held-out rows up to the quantile, at most
     return {
         "neighbour_distance": float(np.median(samples)),
         "neighbour_distance_held_out": float(np.median(held_out)),
         "too_near": float((samples < np.quantile(held_out, _NEAREST)).mean()),
-        "too_near_by_chance": _NEAREST + 2 * error,
+        "too_near_by_chance": float(betabinom.ppf(0.975, n, below, m + 1 - below)) / n,
         "copies": float((samples == 0).mean()),
         "copies_held_out": float((held_out == 0).mean()),
     }

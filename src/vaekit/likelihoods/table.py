@@ -22,9 +22,10 @@ from vaekit.schema import Column, ColumnStats
 
 _FAR = 1e4  # stands for the infinite ends of the line
 _MANY = 200  # counts from which the width of an interval is the warp's slope
-_NODES = 16  # quantiles that stand for a normal distribution where the mean of a count is taken
-_SMALL = 50  # least count in whose tail, two spreads up, rounding does not matter
-_SPOTS = 6  # spots of the Gauss-Hermite rule for the smooth map of a real number, or of a large count
+_NODES = 16  # quantiles that stand for a normal distribution where the mean of a small count is taken,
+_GRID = 27  # and nodes of a grid, from -5.2 to 5.2, where that of a wider range is, which has a tail
+_WIDE = 50  # counts that make a range wide
+_SPOTS = 6  # spots of the Gauss-Hermite rule for the smooth map of a real number
 _HALVINGS = 30  # of the bracket of a median
 
 
@@ -56,6 +57,8 @@ class TableColumns(Likelihood):
     dense: Tensor
     counts: Tensor
     ordinals: Tensor
+    count_nodes: Tensor
+    count_shares: Tensor
     levelled: Tensor
     zero: Tensor
     grouped: Tensor
@@ -88,10 +91,9 @@ class TableColumns(Likelihood):
         counts = [_range_of_means(columns[j]) for j in groups["counts"]]
         for name, ends in (("dense_range", dense), ("count_range", counts)):
             self.register_buffer(name, torch.tensor(ends, dtype=torch.float32).reshape(-1, 2).T, persistent=False)
-        counted = [columns[j] for j in groups["counts"]]
-        self.count_warps = Warps(
-            counted, torch.float64
-        )  # float32 has too few digits for large counts that differ little
+        self.count_warps = Warps.of_counts([columns[j] for j in groups["counts"]])
+        for name, part in zip(("count_nodes", "count_shares"), _normal_nodes(counts), strict=True):
+            self.register_buffer(name, part, persistent=False)
         self.numbers = len(groups["dense"]) + len(groups["counts"]) + len(groups["ordinals"])
         self.widths = [len(groups["dense"]), len(groups["counts"]) + len(groups["ordinals"]), len(groups["levelled"])]
         self._make_levels([columns[j] for j in groups["ordinals"]], [columns[j] for j in groups["levelled"]])
@@ -310,28 +312,19 @@ class TableDistribution(Distribution):
         """
         kinds = self.kinds
         d, c = len(kinds.dense), len(kinds.counts)
-        nodes = torch.special.ndtri((torch.arange(_NODES, dtype=torch.float64) + 0.5) / _NODES)
-        nodes = (nodes / nodes.square().mean().sqrt()).to(self.mu)  # with unit variance
         spots, shares = (torch.from_numpy(part).to(self.mu) for part in hermegauss(_SPOTS))
         weights, mu, sigma = self.log_weights.exp(), self.mu.unsqueeze(-2), self.sigma.unsqueeze(-2)  # (..., M, 1, N)
-        spots, nodes = spots[:, None], nodes[:, None]
-        smooth = kinds.warps.expected(mu[..., :d] + sigma[..., :d] * spots).clamp(*kinds.dense_range)
+        smooth = kinds.warps.expected(mu[..., :d] + sigma[..., :d] * spots[:, None]).clamp(*kinds.dense_range)
         smooth = smooth * (shares / shares.sum())[:, None]
         dense = (weights[..., :d] * smooth.sum(-2)).sum(-2)
         dense[..., kinds.zero] *= torch.sigmoid(-self.zero)
         between = slice(d, d + c)
-        counts = self._count_means(mu[..., between], sigma[..., between], nodes, spots, shares)
+        counts = kinds.count_warps.inverse(mu[..., between] + sigma[..., between] * kinds.count_nodes.to(mu))
+        counts = (counts.round().clamp(*kinds.count_range) * kinds.count_shares).sum(-2).to(self.mu)
         edges = kinds.edges[:, 1:].T
         above = torch.special.ndtr((mu[..., d + c :] - edges) / sigma[..., d + c :]).sum(-2)
         parts = [dense, (weights[..., between] * counts).sum(-2), (weights[..., d + c :] * above).sum(-2)]
         return torch.cat([*parts, self.log_shares.exp().flatten(-2)], -1)
-
-    def _count_means(self, mu: Tensor, sigma: Tensor, nodes: Tensor, spots: Tensor, shares: Tensor) -> Tensor:
-        """(..., M, C) mean of each component: of small counts by its quantiles, rounded, else by the rule for tails."""
-        inverse, limits = self.kinds.count_warps.inverse, self.kinds.count_range
-        small = inverse(mu + sigma * nodes).round().clamp(*limits).mean(-2)
-        smooth = (inverse(mu + sigma * spots).clamp(*limits) * (shares / shares.sum())[:, None]).sum(-2)
-        return torch.where(inverse(mu + 2 * sigma).squeeze(-2) > _SMALL, smooth, small).to(mu.dtype)
 
     def medians(self, log_weights: Tensor) -> Tensor:
         """(B, N) medians of numeric columns under a mixture of K of these, of batch shape (K, B), by bisection.
@@ -372,6 +365,17 @@ def _log_shares_of_codes(column: Column) -> Tensor:
     if column.pool:
         logs[-column.pool :] = torch.tensor(column.shares[-column.pool :], dtype=torch.float64).log().log_softmax(0)
     return logs.float()
+
+
+def _normal_nodes(ranges: list[tuple[float, float]]) -> tuple[Tensor, Tensor]:
+    """(S, C) values of a standard normal number, and their shares, for the means of C columns of counts."""
+    wide = torch.tensor([not high - low < _WIDE for low, high in ranges], dtype=torch.bool)
+    size = _GRID if wide.any() else _NODES
+    quantiles = torch.special.ndtri((torch.arange(size, dtype=torch.float64) + 0.5) / size)
+    quantiles /= quantiles.square().mean().sqrt()  # with unit variance
+    grid = torch.linspace(-5.2, 5.2, size, dtype=torch.float64)[:, None]
+    nodes = torch.where(wide, grid, quantiles[:, None])
+    return nodes.float(), torch.where(wide, torch.softmax(-0.5 * grid.square(), 0), 1 / size).float()
 
 
 def _range_of_means(column: Column) -> tuple[float, float]:

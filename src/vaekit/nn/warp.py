@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vaekit.schema import Column
 
 _BASES = {"positive": 1, "count": 2}  # log x and log(x + 1); 0 is x itself
+_MOST_DIGITS = 1e4  # counts whose log x + 1 float32 holds to a hundredth of a count
 _LARGEST = 80.0  # logarithm of a number that float32 holds
 
 
@@ -55,6 +56,11 @@ class Warps(nn.Module):
         bases = [_BASES.get(column.kind, 0) for column in columns]
         self.register_buffer("base", torch.tensor(bases, dtype=torch.long))
         self.logarithmic = any(bases)
+
+    @classmethod
+    def of_counts(cls, columns: Sequence[Column]) -> Warps:
+        """Those of counts, in double precision where float32 has too few digits for the largest of them."""
+        return cls(columns, torch.float64 if any(column.high > _MOST_DIGITS for column in columns) else torch.float32)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) values in their own units to warped ones."""
@@ -118,7 +124,7 @@ class TableFeatures(nn.Module):
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__()
         where = {kind: [j for j, c in enumerate(columns) if c.kind in kinds] for kind, kinds in _GROUPS.items()}
-        self.warps = Warps([columns[j] for j in where["counted"]], torch.float64)
+        self.warps = Warps.of_counts([columns[j] for j in where["counted"]])
         codes = [(j, code) for j in where.pop("levelled") for code in range(columns[j].codes)]
         where |= {"levelled": [j for j, _ in codes], "code": [code for _, code in codes]}
         where["last"] = [columns[j].codes - 1 for j, _ in codes]
