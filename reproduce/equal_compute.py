@@ -40,6 +40,7 @@ import vaekit
 from vaekit.cli import main as command
 from vaekit.data.datasets import load_dataset
 from vaekit.evaluation import Annealing, mean_and_se
+from vaekit.likelihoods import Autoregressive
 
 BUDGET = 3600.0  # seconds of training
 NATIVE = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -236,11 +237,16 @@ def score(name: str, args: argparse.Namespace) -> None:
         done("test", X)
         done("test_1000", few)
         return
+    model = estimator.model_
+    if isinstance(model.likelihood, Autoregressive) and not args.quick:  # 1.4 times as fast, to 1e-5 nats the same
+        model.decoder.compile()
+        model.likelihood.network.compile()
     done("test_100_samples", X, num_samples=2 if args.quick else VAE["validation_samples"])
     done("test", X, num_samples=many)
     done("test_1000", few, num_samples=most)
     if "ais" not in result:
         how = Annealing(chains=2, temperatures=5 if args.quick else 50, leapfrog=3)
+        estimator = vaekit.load(args.runs / slug(name))  # not compiled
         result |= estimator.anneal(few, how, simulated=10 if args.quick else 200)
         write(path, record(__file__, args, result=result))
         print(f"{name}: ais {result['ais']:.2f}, gap {result['bdmc_gap']:.3f}", flush=True)
