@@ -195,7 +195,7 @@ def test_other_values_of_a_column_that_had_one_are_said():
         {"land": pl.lit(None, pl.String), "one": pl.lit(None, pl.Float64)},
         {"land": lists, "one": pl.col("one").cast(pl.Float32), "yes": pl.lit(False)},
         {"land": times, "one": pl.col("one").cast(pl.Int8)},
-    ):
+    ):  # no warning
         np.testing.assert_array_equal(code_table(as_frame(frame.with_columns(**changes))[0], schema), codes)
     mixed = frame.to_pandas().assign(land=pd.Series([1, "DE"] * 15, dtype=object))
     np.testing.assert_array_equal(code_table(as_frame(mixed)[0], schema), codes)

@@ -96,7 +96,8 @@ def _warn_of_others(series: nw.Series[Any], column: Column) -> None:
     levels: Any = column.levels
     if holds == "numbers":  # perhaps of another precision
         values = numbers_of(series)
-        other = bool((~np.isnan(values) & (np.float32(values) != np.float32(levels[0]))).any())
+        with np.errstate(over="ignore"):
+            other = bool((~np.isnan(values) & (np.float32(values) != np.float32(levels[0]))).any())
     else:
         other = bool((codes_of(series, levels) == -1).any())
     if other:
