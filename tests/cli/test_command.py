@@ -422,6 +422,15 @@ def test_output_that_nobody_takes(unbuffered):
     assert (end.returncode, end.stderr) == (0, "")
 
 
+def test_a_failure_where_output_is_closed_is_a_sentence(capsys, monkeypatch):
+    monkeypatch.setattr(
+        "vaekit.cli.verbs.describe_data", Mock(side_effect=PermissionError(13, "Permission denied", "x"))
+    )
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["data"]) == 2
+    assert capsys.readouterr().err == "vaekit: x: Permission denied.\n"
+
+
 def test_too_little_memory_is_a_sentence(run, tmp_path, capsys, monkeypatch):
     fit = ["fit", run.parent / "table.csv", "-o", tmp_path / "R", *QUICK]
     said = "Not enough memory; smaller batches (batch_size), networks or data need less."

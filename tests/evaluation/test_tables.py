@@ -10,6 +10,7 @@ from sklearn.impute import KNNImputer
 
 from vaekit.data.columns import infer_schema
 from vaekit.data.frames import as_frame
+from vaekit.evaluation import tablescores
 from vaekit.evaluation.holes import hidden_cells, hide, imputation_scores
 from vaekit.evaluation.tables import associations, neighbour_distances, table_values
 from vaekit.evaluation.tablescores import TABLE_SCORES, near_distances, summarise_table
@@ -110,6 +111,19 @@ def test_distances_to_the_nearest_row() -> None:
     np.testing.assert_allclose(neighbour_distances(lacking, others, schema), [(4 / 9) / 2], atol=1e-6)
     none = pl.DataFrame({"x": [None], "level": [None]})
     assert np.isnan(neighbour_distances(none, others, schema)).all()
+
+
+@pytest.mark.parametrize(("samples", "held_out"), [(500, 15), (500, 100), (1000, 1000)])
+def test_chance_alone_makes_samples_too_near_in_one_of_forty_models_at_most(samples, held_out, monkeypatch) -> None:
+    """Of distances that are all drawn from one distribution."""
+    rng = np.random.default_rng(0)
+    near, held = rng.random((4000, samples)), rng.random((4000, held_out))
+    monkeypatch.setattr(tablescores, "near_distances", lambda *_: (near[0], held[0]))
+    nothing: Any = None
+    scores = tablescores._near(nothing, nothing, nothing, nothing)
+    too_near = (near < np.quantile(held, 0.05, axis=1)[:, None]).mean(1)
+    assert scores["too_near"] == too_near[0]
+    assert 0.0005 < (too_near > scores["too_near_by_chance"]).mean() < 0.03
 
 
 def test_copies_are_found_and_fresh_rows_are_none() -> None:

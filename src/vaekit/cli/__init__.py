@@ -24,8 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with plain_warnings():
             code = app(arguments or ["--help"], standalone_mode=False) or 0
-        if sys.stdout is not None:  # as where it is closed
-            sys.stdout.flush()  # here, where it can fail with a sentence
+        _flush()  # here, where it can fail with a sentence
         return code
     except typer.TyperException as error:
         _complain(error.format_message())
@@ -80,10 +79,15 @@ def _complain(sentence: str) -> None:
     print(f"vaekit: {' '.join(sentence.split())}", file=sys.stderr)
 
 
+def _flush() -> None:
+    if sys.stdout is not None:  # as it is where it was closed
+        sys.stdout.flush()
+
+
 def _give_up_output() -> None:
     """Write what is left for standard output to nowhere where nobody can take it, so that Python's end is quiet."""
     try:
-        sys.stdout.flush()
+        _flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
