@@ -10,7 +10,8 @@ Each method is one `vaekit fit mnist` with the settings below, in a RUN of its o
 resumed; what lies in reproduce/runs is trained and only scored. An hour of two cores buys it as many epochs as --speed
 says: the median of interleaved rounds, A B C ... A B C ..., on two threads with nothing else running. So it does not
 matter what else the machine does while a method trains, and a minute in the figure is a minute of that quiet machine.
-The cosine schedule ends with the budget.
+The cosine schedule ends with the budget. --compile trains through torch.compile, for those who wait; the minutes remain
+those of the plain networks, of all methods alike.
 All methods: Adam, batches of 64, gradients clipped, weights averaged, networks in bfloat16 where the processor that
 --speed ran on has it (scores in float32), 1,000 training images held out. The curve is
 log p(x) of these 1,000: exact for the PixelCNN, by 100 importance samples else. They also choose the epoch, and name
@@ -188,6 +189,7 @@ def train(name: str, args: argparse.Namespace, epochs: int | None = None) -> Non
         print(f"{name}: is trained", flush=True)
         return
     settings |= {"validation_every": math.ceil(epochs / LOOKS), "precision": speed_of(name, args)["precision"]}
+    settings |= {"compile": args.compile}
     if model == "vae":
         settings |= {"kl_warmup": max(1, round(WARM_UP * epochs))} | ({"validation_samples": 2} if args.quick else {})
     print(f"{name}: {epochs} epochs", flush=True)
@@ -300,6 +302,7 @@ def main(argv: list[str] | None = None) -> None:
     steps = ("speed", "choose", "train", "score")
     for step in steps:
         options.add_argument(f"--{step}", action="store_true", help="only this part")
+    options.add_argument("--compile", action="store_true", help="train through torch.compile; takes a C++ compiler")
     options.add_argument("method", nargs="?", choices=[*METHODS, *RIVALS], help="only this one")
     args = options.parse_args(argv)
     if args.method in RIVALS and (args.train or args.score or not args.choose):

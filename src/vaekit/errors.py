@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from typing import Any
 
 
@@ -63,6 +63,15 @@ def join(items: Iterable[object], most: int = 5) -> str:
     items = list(items)
     shown = ", ".join(repr(item) for item in items[:most])
     return shown + (f" and {len(items) - most} more" if len(items) > most else "")
+
+
+def be(items: Sized) -> str:
+    """The verb that goes with `items` things.
+
+    >>> be(["a"]), be(["a", "b"])
+    ('is', 'are')
+    """
+    return "is" if len(items) == 1 else "are"
 
 
 class Faults:

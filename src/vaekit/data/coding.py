@@ -24,10 +24,9 @@ from vaekit.data.frames import (
     series_of,
 )
 from vaekit.data.times import DAY, from_local, in_utc, to_local, type_name
-from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
+from vaekit.errors import DataError, DataTypeError, OptionError, be, did_you_mean, join
 from vaekit.nn.warp import Warps
-from vaekit.schema import Column, TableSchema
-from vaekit.schema.table import DENSE, LEVELLED
+from vaekit.schema import DENSE, LEVELLED, Column, TableSchema
 
 _FARTHEST = 1e9  # warped numbers further out count as these, whose density float32 still holds
 
@@ -38,20 +37,16 @@ def check_columns(frame: nw.DataFrame[Any], schema: TableSchema) -> None:
     lost = [name for name in wanted if name not in frame.columns]
     if lost:
         hint = did_you_mean(lost[0], [name for name in frame.columns if name not in wanted])
-        raise DataError(f"Column{_s(lost)} {join(lost)} of the fit {_be(lost)} missing{hint}.")
+        raise DataError(f"Column{_s(lost)} {join(lost)} of the fit {be(lost)} missing{hint}.")
     others = [name for name in frame.columns if name not in wanted]
     if others:
         raise DataError(
-            f"Column{_s(others)} {join(others)} {_be(others)} not among those of the fit: drop {_it(others)}."
+            f"Column{_s(others)} {join(others)} {be(others)} not among those of the fit: drop {_it(others)}."
         )
 
 
 def _s(items: list[str]) -> str:
     return "s" if len(items) > 1 else ""
-
-
-def _be(items: list[str]) -> str:
-    return "are" if len(items) > 1 else "is"
 
 
 def _it(items: list[str]) -> str:

@@ -25,8 +25,8 @@ from vaekit.data.frames import (
 )
 from vaekit.data.times import is_named, to_local, type_name
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
-from vaekit.schema import Column, TableSchema, Warp
-from vaekit.schema.table import ASIDE, KINDS, LEVELLED
+from vaekit.schema import LEVELLED, Column, TableSchema, Warp
+from vaekit.schema.table import ASIDE, KINDS
 
 MOST_LEVELS = 64  # codes of a categorical column; rarer levels share one
 FITTED = 20_000  # values from which a column's warp is learned

@@ -10,8 +10,7 @@ import numpy as np
 
 from vaekit.data.coding import level_values, point_values, values_of
 from vaekit.data.frames import cast_like, family, missing_in, series_of, widened
-from vaekit.schema import Column, TableSchema
-from vaekit.schema.table import LEVELLED
+from vaekit.schema import LEVELLED, Column, TableSchema
 
 
 def filling(

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse
 
 from vaekit.data.times import DAY, in_utc
-from vaekit.errors import DataError, DataTypeError, join
+from vaekit.errors import DataError, DataTypeError, be, join
 from vaekit.schema import Column
 
 NUMBERED = "numbered"  # a pandas DataFrame whose columns are named by whole numbers, as one of an array is
@@ -44,7 +44,7 @@ def as_frame(table: Any) -> tuple[nw.DataFrame[Any], str]:
         other = [name for name in table.columns if not isinstance(name, str)]
         if other:
             raise DataError(
-                f"Names of columns must be text, or whole numbers alone, but {join(other)} {_be(other)} not: rename "
+                f"Names of columns must be text, or whole numbers alone, but {join(other)} {be(other)} not: rename "
                 "them first."
             )
         check_names(list(table.columns))
@@ -92,10 +92,6 @@ def _of_array(table: Any) -> nw.DataFrame[Any]:
         )
     names = [f"x{j}" for j in range(array.shape[1])]
     return nw.from_numpy(np.ascontiguousarray(array), schema=names, backend="polars")
-
-
-def _be(items: Sequence[object]) -> str:
-    return "is" if len(items) == 1 else "are"
 
 
 def check_names(names: list[Any]) -> None:

@@ -18,7 +18,7 @@ from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.intervals import log_interval
 from vaekit.likelihoods.normals import mixture_log_prob, spreads
 from vaekit.nn.warp import Warps
-from vaekit.schema import Column, ColumnStats
+from vaekit.schema import DENSE, Column, ColumnStats
 
 _FAR = 1e4  # stands for the infinite ends of the line
 _MANY = 200  # counts from which the width of an interval is the warp's slope
@@ -75,7 +75,7 @@ class TableColumns(Likelihood):
         super().__init__((len(columns),))
         self.columns, self.mixture, self.floor = tuple(columns), mixture, floor
         groups = {
-            "dense": [j for j, c in enumerate(columns) if c.kind in ("real", "positive", "datetime")],
+            "dense": [j for j, c in enumerate(columns) if c.kind in DENSE],
             "counts": [j for j, c in enumerate(columns) if c.kind == "count"],
             "ordinals": [j for j, c in enumerate(columns) if c.kind == "ordinal"],
             "levelled": [j for j, c in enumerate(columns) if c.kind in ("binary", "categorical")],

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from vaekit.schema import Column
+from vaekit.schema import DENSE, Column
 
 _BASES = {"positive": 1, "count": 2}  # log x and log(x + 1); 0 is x itself
 _MOST_DIGITS = 1e4  # counts whose log x + 1 float32 holds to a hundredth of a count
@@ -99,7 +99,7 @@ def _log1p(x: Tensor) -> Tensor:
 
 
 _GROUPS = {
-    "numeric": ("real", "positive", "datetime"),
+    "numeric": DENSE,
     "counted": ("count",),
     "ordered": ("ordinal",),
     "levelled": ("binary", "categorical", "ordinal"),

@@ -13,9 +13,8 @@ from vaekit.report.frame import training_part, write_parts
 from vaekit.report.markdown import bullets, line, table
 from vaekit.report.rows import data_part, likelihood_part, networks
 from vaekit.runs import read_metrics
-from vaekit.schema import Column, TableSchema
+from vaekit.schema import DENSE, Column, TableSchema
 from vaekit.schema.conversion import count
-from vaekit.schema.table import DENSE
 
 _LEVELS = 4  # that are named
 _UNITS = (

@@ -2,6 +2,17 @@
 
 from vaekit.schema.graph import Graph
 from vaekit.schema.rows import ArraySchema, ColumnStats, Container, Dataset
-from vaekit.schema.table import Column, TableSchema, Warp
+from vaekit.schema.table import DENSE, LEVELLED, Column, TableSchema, Warp
 
-__all__ = ["ArraySchema", "Column", "ColumnStats", "Container", "Dataset", "Graph", "TableSchema", "Warp"]
+__all__ = [
+    "DENSE",
+    "LEVELLED",
+    "ArraySchema",
+    "Column",
+    "ColumnStats",
+    "Container",
+    "Dataset",
+    "Graph",
+    "TableSchema",
+    "Warp",
+]
