@@ -1,6 +1,7 @@
 """What is known of rows survives JSON; a graph is the same however it is given, and says what does not fit."""
 
 import json
+import re
 import warnings
 
 import networkx
@@ -387,6 +388,58 @@ def test_pandas_tables_are_taken_by_the_names_of_the_nodes():
     with pytest.raises(DataError, match=r"Graph.from_edges takes a list of edges\.$"):
         Graph(pd.DataFrame({"source": [0, 1, 2], "target": [1, 2, 3]}, index=[4, 5, 7]))
     assert Graph(pd.DataFrame(table.to_numpy(), columns=list("xyz"))).names == ("x", "y", "z")
+    for path in (networkx.path_graph(3), networkx.to_pandas_adjacency(networkx.path_graph(3))):
+        assert Graph(path, numbers, numbers["x"]).features.ravel().tolist() == [2, 3, 1]
+    edges = Graph.from_edges([[0, 1], [1, 2]], features=numbers, labels=numbers["x"])
+    assert edges.features.ravel().tolist() == edges.labels.tolist() == [2, 3, 1]
+
+
+def test_a_plain_index_beside_nodes_named_by_numbers_in_another_order():
+    graph, known = networkx.path_graph([2, 0, 1, 3]), pd.DataFrame({"age": [10.0, 11, 12, 13]})
+    message = "The nodes are named 0 to 3 in another order, and the index of a pandas table is 0, 1, ...: "
+    for given in ({"features": known}, {"labels": known["age"]}):
+        with pytest.raises(DataError, match=re.escape(message)):
+            Graph(graph, **given)
+    assert Graph(graph, known.loc[list(graph)]).features.ravel().tolist() == [12, 10, 11, 13]
+    assert Graph(graph, known.to_numpy()).features.ravel().tolist() == [10, 11, 12, 13]
+    assert Graph(networkx.path_graph([2, 4, 1, 3]), known).features.ravel().tolist() == [10, 11, 12, 13]
+
+
+def test_one_axis_of_a_pandas_adjacency_without_names_of_its_own():
+    table = networkx.to_pandas_adjacency(networkx.path_graph(4))
+    for shuffled in (table.loc[[2, 0, 1, 3]], table[[2, 0, 1, 3]]):
+        graph = Graph(shuffled)
+        called = np.array(graph.names)[graph.edges].tolist()
+        assert {frozenset(edge) for edge in called} == {frozenset("01"), frozenset("12"), frozenset("23")}
+    counts = pd.crosstab(pd.Series([0, 0, 1, 2, 2]), pd.Series([1, 2, 3, 3, 1]))
+    with pytest.raises(DataError, match=r"^The index and the columns of the adjacency name different nodes\.$"):
+        Graph(counts)
+
+
+def test_what_is_masked_in_an_array_is_no_part_of_a_graph():
+    full = np.array([[0, 1, 9], [1, 0, 1], [9, 1, 0]])
+    hidden = np.ma.masked_equal(full, 9)
+    assert Graph(np.ma.masked_array(full)).n_edges == 3
+    for call, what in (
+        (lambda: Graph(hidden), "The adjacency"),
+        (lambda: Graph(full, hidden), "features"),
+        (lambda: Graph(full, labels=hidden[0]), "labels"),
+    ):
+        with pytest.raises(DataError, match=f"^{what} is an array with masked values: fill or drop them first"):
+            call()
+
+
+def test_what_else_could_be_meant_is_said():
+    for edges in (pd.DataFrame({"s": ["a", "b"], "t": ["b", "c"]}), [("a", "b"), ("b", "c")]):
+        with pytest.raises(
+            DataTypeError, match=r"; networkx\.Graph takes a list of edges, networkx\.from_pandas_edgelist"
+        ):
+            Graph(edges)
+    path, table = networkx.path_graph(3), pd.DataFrame({"x": [1.0, 2, 3], "age": [1, np.nan, 2]})
+    with pytest.raises(DataError, match=r"^features hold NaN or infinity in column 'age'\.$"):
+        Graph(path, table)
+    with pytest.raises(DataTypeError, match=r"where numbers belong; pandas\.get_dummies makes columns of numbers\.$"):
+        Graph(path, table.assign(town=list("abc")))
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
@@ -403,7 +456,7 @@ def test_columns_of_features_keep_their_names(kind):
 def test_pandas_tables_of_other_nodes(index):
     table = pd.DataFrame(np.eye(3, k=1), index=list("abc"), columns=list("abc"))
     with pytest.raises(
-        DataError, match=r"^The index of a pandas table must hold the name of each node once, unlike here '.';"
+        DataError, match=r"^The index of a pandas table must hold the name of each node once, unlike here '.':"
     ):
         Graph(table, pd.DataFrame({"x": [1.0, 2, 3]}, index=index))
     with pytest.raises(DataError, match=r"^The index and the columns of the adjacency name different nodes\.$"):

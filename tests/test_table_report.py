@@ -128,6 +128,7 @@ def test_copied_rows_are_said_plainly(
     text = report(tmp_path, model, summary | changes)
     assert ("**more than chance, so the model may repeat rows that it was trained on**" in text) == plainly
     assert ("**no sign that rows are copied**" in text) != plainly
+    assert f"seldom more than {summary['too_near_by_chance']:.1%}: **" in text
     line = "20.0% of samples, and 0.0% of held-out rows, are equal to a training row in every observed cell."
     assert (line in text) == plainly
 

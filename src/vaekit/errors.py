@@ -11,6 +11,8 @@ import numbers
 from collections.abc import Iterable, Sized
 from typing import Any
 
+import numpy as np
+
 
 class VaekitError(Exception):
     """Base of all errors that a user of vaekit can mend."""
@@ -63,6 +65,18 @@ def join(items: Iterable[object], most: int = 5) -> str:
     items = list(items)
     shown = ", ".join(repr(item) for item in items[:most])
     return shown + (f" and {len(items) - most} more" if len(items) > most else "")
+
+
+def check_unmasked(values: Any, what: str, hint: str = "") -> None:
+    """Raise DataError where numpy's mask hides some of the values.
+
+    >>> import numpy as np
+    >>> check_unmasked(np.ma.masked_equal([1, -9], -9), "y")
+    Traceback (most recent call last):
+    vaekit.errors.DataError: y is an array with masked values: fill or drop them first.
+    """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise DataError(f"{what} is an array with masked values{hint}: fill or drop them first.")
 
 
 def be(items: Sized) -> str:

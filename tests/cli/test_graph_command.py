@@ -76,9 +76,10 @@ def test_evaluate_prints_one_json_object(run, capsys):
     assert json.loads(capsys.readouterr().out) == summary
 
 
-def test_links_are_the_likeliest_absent_ones_of_the_whole_graph(run, tmp_path):
+def test_links_are_the_likeliest_absent_ones_of_the_whole_graph(run, tmp_path, capsys):
     out = tmp_path / "links.csv"
     assert main(["links", str(run), "-k", "5", "-o", str(out)]) == 0
+    assert "but are far too high: it was trained with edges weighed up." in capsys.readouterr().err
     frame = pl.read_csv(out)
     assert frame.columns == ["source", "target", "probability"] and frame.height == 5
     graph = read("karate").X
@@ -119,10 +120,11 @@ def test_codes_carry_names(named, run, tmp_path):
 
 
 @pytest.mark.parametrize("ending", [".tsv", ".graphml", ".npz"])
-def test_a_sampled_graph_can_be_read_again(run, tmp_path, ending):
+def test_a_sampled_graph_can_be_read_again(run, tmp_path, ending, capsys):
     out = tmp_path / f"new{ending}"
     assert main(["sample", str(run), "-n", "20", "-o", str(out), "--seed", "3"]) == 0
     assert read(out, kind="graph").X.n_edges == vaekit.load(run).sample(20, random_state=3).n_edges
+    assert "has far too many edges" in capsys.readouterr().err
 
 
 def test_a_graph_too_small_to_split_is_trained_on_whole(tmp_path, capsys):

@@ -1,13 +1,15 @@
 """Graphs in files: what an edge list's lines say, what is refused, and what is written is read back."""
 
 import gzip
+import re
 from pathlib import Path
 
+import networkx
 import numpy as np
 import pytest
 import scipy.sparse
 
-from vaekit.data import load_dataset, read, write_graph
+from vaekit.data import EdgeSplit, load_dataset, read, split_edges, write_graph
 from vaekit.errors import DataError, DataTypeError, OptionError, WriteError
 from vaekit.schema import Graph
 
@@ -41,6 +43,9 @@ HEADER = "Line 1 is a header."
         ("0 1\n1 2\n", None, [[0, 1], [1, 2]], NUMBERED),
         ("0\t1\n1\t2", None, [[0, 1], [1, 2]], NUMBERED),
         ("0,1\n1,2\n", None, [[0, 1], [1, 2]], NUMBERED),
+        ("0;1\n1;2\n", None, [[0, 1], [1, 2]], NUMBERED),
+        ("Ann B;Lee, Cid\nLee, Cid;Eva\n", ("Ann B", "Lee, Cid", "Eva"), [[0, 1], [1, 2]], NAMED),
+        ('"a;b",c\nc,d\n', ("a;b", "c", "d"), [[0, 1], [1, 2]], NAMED),
         ("0, 1\n 1 ,2\n", None, [[0, 1], [1, 2]], NUMBERED),
         ("  0   1  \n\t1 \t 2\n", None, [[0, 1], [1, 2]], NUMBERED),
         ("0   1  \n 1  2\n", None, [[0, 1], [1, 2]], NUMBERED),
@@ -132,11 +137,11 @@ def test_what_the_rules_change_stands_in_the_note(tmp_path: Path) -> None:
         ("a,b,weight\n# none\n", "PATH has a header but no edges."),
         (
             "0\n1\n",
-            "PATH line 1 has 1 cell, but an edge has two nodes, and a weight if any, with commas, tabs or blanks between them.",
+            "PATH line 1 has 1 cell, but an edge has two nodes, and a weight if any, with tabs, semicolons, commas or blanks between them.",
         ),
         (
             "# x\n0 1 2 3\n",
-            "PATH line 2 has 4 cells, but an edge has two nodes, and a weight if any, with commas, tabs or blanks between them.",
+            "PATH line 2 has 4 cells, but an edge has two nodes, and a weight if any, with tabs, semicolons, commas or blanks between them.",
         ),
         ("0 1\n\n# x\n1\n", "PATH line 4 has 1 cell, line 1 has 2."),
         ("0,1\n1,2,3\n", "PATH line 2 has 3 cells, line 1 has 2."),
@@ -206,6 +211,30 @@ def test_graphml(tmp_path: Path) -> None:
     assert data.note == f"3 nodes and 1 edge from {str(path)!r}. {message}"
     zipped = edges_in(tmp_path, gzip.compress(GRAPHML.encode()), "x.graphml.gz")
     assert read(zipped).X.names == data.X.names
+
+
+def test_defaults_of_graphml(tmp_path: Path) -> None:
+    path = networkx.path_graph(["ann", "bob", "eve"])
+    path.edges["ann", "bob"]["weight"], path.nodes["ann"]["label"] = 5.0, "x"
+    networkx.write_graphml(path, tmp_path / "x.graphml", named_key_ids=True)
+    written = (tmp_path / "x.graphml").read_text()
+    for name, value in (("weight", "2.5"), ("label", "y")):
+        written = re.sub(rf'(<key id="{name}"[^>]*?) ?/>', rf"\1><default>{value}</default></key>", written)
+    data = read(edges_in(tmp_path, written, "y.graphml"))
+    assert data.y.tolist() == ["x", "y", "y"]
+    assert by_name(data.X) == {frozenset(("ann", "bob")): 5, frozenset(("bob", "eve")): 2.5}
+
+
+def test_nodes_of_graphml_and_npz_are_numbered_as_those_of_an_edge_list(tmp_path: Path) -> None:
+    graph = Graph(networkx.path_graph(4))
+    for ending in (".txt", ".graphml", ".npz"):
+        write_graph(graph, tmp_path / f"x{ending}")
+        again = read(tmp_path / f"x{ending}", "graph").X
+        assert again.numbered and again.names is None
+    write_graph(graph.adjacency, tmp_path / "x.npz")
+    assert not read(tmp_path / "x.npz").X.numbered
+    split_edges(networkx.path_graph(40), random_state=0).save(tmp_path / "split.npz")
+    assert EdgeSplit.load(tmp_path / "split.npz").train.numbered
 
 
 DAMAGED = "PATH is not a GraphML file, or it is damaged."

@@ -13,6 +13,7 @@ import scipy.sparse
 from polars.testing import assert_frame_equal
 
 from vaekit.data import read
+from vaekit.data.csvtext import MISSING
 from vaekit.data.largetables import read_large
 from vaekit.data.tables import write_table
 from vaekit.errors import DataError, DataTypeError, OptionError, WriteError
@@ -41,6 +42,15 @@ def test_csv_types_and_missing_values(tmp_path: Path) -> None:
     assert data.note == f"3 rows of 4 columns from {str(tmp_path / 'x.csv')!r}"
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(text.encode()))
     assert_frame_equal(read(tmp_path / "x.csv.gz").X, expected)
+
+
+@pytest.mark.parametrize("word", MISSING)
+def test_words_for_missing_values(tmp_path: Path, word: str) -> None:
+    path = csv(tmp_path, f"a,b\n1,x\n{word},y\n3,{word}\n")
+    large = read_large(str(path))
+    assert large is not None
+    for X in (read(path).X, large.X.collect()):
+        assert X["a"].to_list() == [1, None, 3] and X["b"].to_list() == ["x", "y", None]
 
 
 def test_codes_with_leading_zeros_stay_text(tmp_path: Path) -> None:

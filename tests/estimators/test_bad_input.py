@@ -66,7 +66,8 @@ def test_nan_and_infinity_name_their_columns(iris):
     frame = pd.DataFrame(iris, columns=["a", "b", "c", "d"])
     frame.loc[3, "b"] = np.nan
     assert said(DataError, lambda: VAE(**SMALL).fit(frame)) == (
-        "Input X contains NaN in column 'b'; fill or drop these values (scikit-learn's SimpleImputer does) before fitting."
+        "Input X contains NaN in column 'b'; fill or drop these values (scikit-learn's SimpleImputer does) before "
+        "fitting, or take a TabularVAE."
     )
     frame.loc[5, "d"] = np.inf
     assert said(DataError, lambda: Autoencoder(**SMALL).fit(frame)) == (
@@ -78,7 +79,8 @@ def test_nan_and_infinity_name_their_columns(iris):
 def test_text_columns_are_named():
     frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "town": ["a", "b", "c"]})
     assert said(DataTypeError, lambda: VAE(**SMALL).fit(frame)) == (
-        "Column 'town' holds text or other values that are not numbers; drop it or encode it as numbers."
+        "Column 'town' holds text or other values that are not numbers; drop it or encode it as numbers, or take a "
+        "TabularVAE."
     )
 
 

@@ -197,7 +197,7 @@ def test_grey_images(network, tmp_path):
     indicators = torch.eye(10)[torch.as_tensor(y)]
     codes = cvae.encoder_(torch.as_tensor(images), indicators).detach().numpy()
     np.testing.assert_allclose(codes, cvae.transform(images, y), rtol=1e-4, atol=1e-5)
-    cvae.set_params(binarize="threshold")
+    cvae = ConditionalVAE(**options, binarize="threshold").fit(images, y)
     codes = cvae.encoder_(torch.as_tensor(images), indicators).detach().numpy()
     np.testing.assert_allclose(codes, cvae.transform(16.0 * (images > 8), y), rtol=1e-4, atol=1e-5)
 

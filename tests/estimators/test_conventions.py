@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import vaekit
 from vaekit import GAE, VAE, VGAE, Autoencoder, TabularVAE, VAEClassifier
 from vaekit.errors import DataError
+from vaekit.estimators import base
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
 BOTH = pytest.mark.parametrize("cls", [VAE, Autoencoder])
@@ -252,6 +253,21 @@ def test_warm_start_goes_on(iris):
     vae.fit(iris)
     assert vae.n_iter_ == 4 and not np.allclose(vae.transform(iris), first)
     assert [record["epoch"] for record in vae.history_] == [1, 2, 3, 4] and vae.best_epoch_ in (3, 4)
+
+
+def test_warm_starts_hold_the_same_rows_out(iris, monkeypatch):
+    held, split = [], base.split_rows
+
+    def recorded(*args):
+        held.append(split(*args))
+        return held[-1]
+
+    monkeypatch.setattr(base, "split_rows", recorded)
+    for random_state in (None, np.random.RandomState(0), 3):
+        vae = VAE(**{**SMALL, "random_state": random_state}, warm_start=True).fit(iris).fit(iris)
+        assert vae.n_iter_ == 4
+        first, second = held[-2:]
+        assert np.array_equal(np.sort(first[1]), np.sort(second[1]))
 
 
 def test_validation_data_and_no_validation(iris):

@@ -785,6 +785,31 @@ def test_validation_edges_that_leak_are_refused():
     )
 
 
+def test_validation_edges_of_nodes_in_another_order_are_refused():
+    names = [f"v{i}" for i in range(34)]
+    graph = Graph(networkx.karate_club_graph(), names=names)
+    split, order = split_edges(graph, val=0.1, test=0.1), np.roll(np.arange(34), 5)
+    train = split.train
+    again = Graph(train.adjacency[order][:, order], names=[names[i] for i in order])
+    assert said(DataError, lambda: VGAE(**SMALL).fit(again, validation=split)) == (
+        "The graph has other nodes than validation, or in another order: fit split.train."
+    )
+    assert VGAE(**SMALL).fit(Graph(train.adjacency, names=names), validation=split).history_
+    assert VGAE(**SMALL).fit(train.adjacency, validation=split).history_
+
+
+@BOTH
+def test_parameters_set_after_a_fit_are_of_the_next(cls, tmp_path):
+    graph = Graph(networkx.karate_club_graph(), np.random.default_rng(0).normal(size=(34, 3)))
+    estimator = cls(**SMALL).fit(graph)
+    codes = estimator.transform()
+    estimator.set_params(unit_features=True, use_features=False)
+    assert np.array_equal(estimator.transform(), codes)
+    estimator.save(tmp_path / "run")
+    assert np.array_equal(vaekit.load(tmp_path / "run").transform(), codes)
+    assert not np.array_equal(estimator.set_params(use_features=True).fit(graph).transform(), codes)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

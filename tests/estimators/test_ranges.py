@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 import scipy.sparse
 
-from vaekit import VAE
+from vaekit import VAE, ConditionalVAE, VAEClassifier
 from vaekit.errors import DataError, OptionError
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
@@ -74,6 +74,23 @@ def test_masked_arrays_are_refused():
         VAE(**SMALL).fit(X)
     assert np.isfinite(VAE(**SMALL).fit(np.ma.masked_array(X.data)).score(X.data))
     assert np.isfinite(VAE(**SMALL).fit(pd.DataFrame(X.data, columns=["a", "_mask", "b"])).n_iter_)
+    labels = np.ma.masked_equal(np.arange(40) % 3, 2)
+    for call, what in (
+        (lambda: VAEClassifier("features", pretrained=VAE(**SMALL)).fit(X.data, labels), "y"),
+        (lambda: ConditionalVAE(**SMALL).fit(X.data, labels), "y"),
+        (lambda: ConditionalVAE(**SMALL).fit(X.data, condition=X), "condition"),
+    ):
+        with pytest.raises(DataError, match=f"^{what} is an array with masked values: fill or drop them first"):
+            call()
+
+
+def test_how_grey_levels_become_binary_is_of_the_fit():
+    X = RNG.integers(0, 17, (60, 4)).astype("uint8")
+    vae = VAE(**SMALL, likelihood="bernoulli").fit(X)
+    scores, codes = vae.score_samples(X), vae.transform(X)
+    vae.set_params(binarize="threshold")
+    assert np.array_equal(vae.score_samples(X), scores) and np.array_equal(vae.transform(X), codes)
+    assert not np.array_equal(vae.fit(X).score_samples(X), scores)
 
 
 def test_draws_stay_within_an_integer_type():

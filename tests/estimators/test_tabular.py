@@ -778,6 +778,35 @@ def test_impute_gives_a_new_table_and_rounds_into_whole_columns():
     assert vae.impute(whole)["a"].to_list() == means.round().to_list()
 
 
+@pytest.mark.parametrize("statistic", ["mean", "median"])
+def test_a_table_filled_can_be_scored_as_its_counts_are_whole(statistic):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": rng.poisson(40, 80).astype(float), "x": rng.normal(size=80)})
+    frame.loc[:9, "age"] = np.nan
+    vae = TabularVAE(**SMALL).fit(frame)
+    assert vae.schema_.columns == ("age", "x") and vae.schema_.modelled[0].kind == "count"
+    filled = vae.impute(frame, statistic=statistic)
+    assert filled["age"].dtype == float and (filled["age"] % 1 == 0).all()
+    assert np.isfinite(vae.score_samples(filled)).all()
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_reconstructed_rows_keep_what_is_set_aside(make):
+    rng = np.random.default_rng(0)
+    columns = {"id": np.arange(1001, 1061), "x": rng.normal(size=60), "name": [f"n {i}" for i in range(60)]}
+    vae = TabularVAE(**SMALL).fit(make(columns))
+    assert [column.kind for column in vae.schema_.all_columns] == ["identifier", "real", "identifier"]
+    some = {name: values[5:8] for name, values in columns.items()}
+    for given in (make(some), pl.DataFrame(some), pl.LazyFrame(some)):
+        rows = vae.reconstruct(given)
+        assert type(rows) is type(make(some))
+        assert [int(i) for i in np.asarray(rows["id"])] == [1006, 1007, 1008]
+        assert [str(name) for name in np.asarray(rows["name"])] == some["name"]
+    assert np.asarray(vae.sample(3, 0)["id"]).tolist() == [0, 1, 2]
+    array = np.column_stack([np.arange(60), rng.normal(size=(60, 2))])
+    assert TabularVAE(**SMALL).fit(array).reconstruct(array[5:8])[:, 0].tolist() == [5, 6, 7]
+
+
 def test_the_imputer_takes_a_seed():
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
     table.iloc[::4, 0] = np.nan

@@ -38,6 +38,13 @@ def write_links(run: Path, output: Path, *, k: int, node: str | None, device: st
     ends = {"source": names[pairs[:, 0]], "target": names[pairs[:, 1]]}
     chances = estimator.predict_edges(np.stack(list(ends.values()), 1), graph)
     write_rows(pl.DataFrame(ends | {"probability": chances}), output)
+    if estimator.objective == "reweighted":
+        _say_reweighted("The probabilities rank the pairs, but are far too high", estimator)
+
+
+def _say_reweighted(what: str, estimator: GraphEstimator) -> None:
+    other = "log_likelihood" if isinstance(estimator, GAE) else "elbo"
+    print(f"{what}: it was trained with edges weighed up. A fit with --set objective={other} is not.", file=sys.stderr)
 
 
 def _known_graph(run: Path, estimator: GraphEstimator) -> Graph:
@@ -73,3 +80,5 @@ def sample_graph(run: Path, estimator: GraphEstimator, output: Path, *, n: int, 
     graph = estimator.sample(n, random_state=seed)  # pyright: ignore[reportAttributeAccessIssue]
     write_graph(graph, output)
     print(f"{output}: {graph.n_nodes:,} nodes, {graph.n_edges:,} edges", file=sys.stderr)
+    if estimator.objective == "reweighted":
+        _say_reweighted("A graph drawn from this model has far too many edges", estimator)

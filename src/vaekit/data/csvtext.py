@@ -21,7 +21,8 @@ CODE = r"^\s*\+?0\d+\s*$"  # 02134: text, as a number would lose the zero
 PHONE = r"^\s*\+\d{7,}\s*$"  # +4930901820: text where all cells are such, as a number would lose the sign
 LONG = r"^\s*[+-]?\d{19,}\s*$"  # 89014103211118510720: text, as a float would lose the last digits
 
-MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null")  # read as missing, besides the empty cell
+# read as missing, besides the empty cell
+MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
 
 
 def check_utf8(data: bytes, path: Path) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ENDS = (("source", "target"), ("src", "dst"), ("from", "to"))  # names of two columns that make a line a header
 _MOST = float(np.finfo(np.float32).max)  # what is larger is infinite in a Graph
 _MISSING = ("", "na", "n/a", "null", "none")  # cells that name no column
+_QUOTED = re.compile(r'"[^"]*"')
 _WHOLE = r"^(0|[1-9][0-9]{0,17})$"
 _NO_EDGE = re.compile(r"^[ \t]*(?:[#%].*)?(?:\n|\Z)", re.MULTILINE)
 
@@ -38,7 +39,7 @@ class Layout:
     Attributes:
         path: the file, for messages.
         line: number of that line.
-        separator: tab, comma, or a blank for any run of blanks.
+        separator: tab, semicolon, comma, or a blank for any run of blanks.
         width: number of cells of a line.
         columns: where the two nodes stand, and the weight if there is one.
         header: whether that line names the columns.
@@ -50,7 +51,7 @@ class Layout:
         self.line, first = next(_lines(text), (0, ""))
         if not first:
             raise DataError(f"{quoted(path)} holds no edges.")
-        self.separator = "\t" if "\t" in first.strip() else "," if "," in first else " "
+        self.separator = next((sign for sign in "\t;," if sign in _QUOTED.sub("", first.strip())), " ")
         cells = self.split(first, self.line)
         self.width = len(cells)
         names = [cell.lower() for cell in cells]
@@ -66,7 +67,7 @@ class Layout:
         else:
             raise DataError(
                 f"{quoted(path)} line {self.line} has {self.width} cell{'' if self.width == 1 else 's'}, but an edge "
-                "has two nodes, and a weight if any, with commas, tabs or blanks between them."
+                "has two nodes, and a weight if any, with tabs, semicolons, commas or blanks between them."
             )
         self.named = cells[self.columns[2]] if self.header and len(self.columns) == 3 else None
 

@@ -9,7 +9,8 @@ import narwhals as nw
 import numpy as np
 
 from vaekit.data.coding import level_values, point_values, values_of
-from vaekit.data.frames import cast_like, family, missing_in, series_of, widened
+from vaekit.data.frames import as_frame, cast_like, family, missing_in, series_of, widened
+from vaekit.data.streams import as_lazy
 from vaekit.schema import LEVELLED, Column, TableSchema
 
 
@@ -25,7 +26,13 @@ def filling(
         missing: (m, D) which of their cells are to be filled.
         drawn: whether `parts` are codes.
     """
-    values = values_of if drawn else point_values
+
+    def values(part: np.ndarray, column: Column) -> Any:
+        if drawn:
+            return values_of(part, column)
+        points = point_values(part, column)
+        return np.round(points) if column.kind == "count" else points  # as a table that is filled is scored next
+
     return {
         column.name: (rows[hidden], values(part[hidden], column))
         for column, part, hidden in zip(columns, parts, missing.T, strict=True)
@@ -68,6 +75,16 @@ def fill_table(
             piece = cast_like(piece, series)
         new.append(_scatter(series, rows, piece))
     return frame.with_columns(*new) if new else frame.clone()
+
+
+def with_own(X: Any, made: Any, schema: TableSchema) -> nw.DataFrame[Any]:
+    """The table `made` of the rows of X, one of each, with their values in the columns that are set aside."""
+    lazy = as_lazy(X)
+    rows, table = as_frame(X if lazy is None else lazy.collect())[0], as_frame(made)[0]
+    own = [rows[column.name] for column in schema.all_columns if not (column.modelled or column.levels)]
+    if rows.implementation != table.implementation:
+        own = [nw.new_series(each.name, each.to_list(), backend=table.implementation) for each in own]
+    return table.with_columns(*own) if own else table
 
 
 def _scatter(series: nw.Series[Any], rows: np.ndarray, values: nw.Series[Any]) -> nw.Series[Any]:

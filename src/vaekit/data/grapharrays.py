@@ -20,8 +20,8 @@ def graph_from_arrays(arrays: Mapping[str, np.ndarray], where: str) -> Graph:
 
     Args:
         arrays: `adj_data`, `adj_indices`, `adj_indptr`, `adj_shape` (a matrix in CSR form) and, where there are any,
-            features as `attr_*` in the same form or as one array `attr` (`attr_names`: of their columns), `labels`
-            and `names`.
+            features as `attr_*` in the same form or as one array `attr` (`attr_names`: of their columns), `labels`,
+            and `names`, or `numbered` where nodes are called 0, 1, ...
         where: how messages name the source.
 
     Raises:
@@ -36,6 +36,7 @@ def graph_from_arrays(arrays: Mapping[str, np.ndarray], where: str) -> Graph:
     columns = arrays.get("attr_names")
     if columns is not None and columns.shape == (graph.n_features,):
         graph.feature_names = tuple(map(str, columns.tolist()))
+    graph.numbered = "numbered" in arrays and names is None
     return graph
 
 
@@ -56,6 +57,8 @@ def graph_arrays(graph: Graph) -> dict[str, np.ndarray]:
         arrays["labels"] = graph.labels
     if graph.names is not None:
         arrays["names"] = np.array(graph.names)
+    if graph.numbered:
+        arrays["numbered"] = np.ones(1, np.uint8)
     return arrays
 
 

@@ -30,8 +30,8 @@ _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff\ufffe\uff
 def read_edges(path: Path, kind: str | None = None) -> Dataset:
     """Read an edge list: a line for each edge, with its two nodes and a weight if any.
 
-    Commas, tabs or blanks stand between the cells: the first line that holds an edge has a tab (then tabs), else a
-    comma (then commas), else blanks. Empty lines and those that start with # or % are passed over. Text is UTF-8,
+    Tabs, semicolons, commas or blanks stand between the cells: which of them, in this order, the first line that holds
+    an edge has outside quotes. Empty lines and those that start with # or % are passed over. Text is UTF-8,
     cells with commas or tabs inside may stand in double quotes, and gzip is undone.
 
     The first line is a header where it names columns source and target (or src and dst, from and to), which then may
@@ -88,11 +88,15 @@ def read_graphml(path: Path, kind: str | None = None) -> Dataset:
     for end in (edge.get(end) for edge in root.iterfind(".//{*}edge") for end in ("source", "target")):
         if end not in ids:
             raise DataError(f"{quoted(path)} is damaged: an edge ends at {end!r}, which is no node.")
+    for items, part in ((found.nodes(data=True), "node"), (found.edges(data=True), "edge")):
+        defaults = found.graph.get(f"{part}_default", {})
+        for *_, known in items:
+            known.update(defaults | known)
     labels = [label for _, label in found.nodes(data="label")]
     with naming(quoted(path)):
         graph = Graph(found, labels=labels if any(label is not None for label in labels) else None)
     if graph.names == tuple(map(str, range(graph.n_nodes))):
-        graph.names = None
+        graph.names, graph.numbered = None, True
     return graph_dataset(str(path), graph, quoted(path))
 
 

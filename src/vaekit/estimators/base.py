@@ -16,8 +16,7 @@ from vaekit.data.rows import Rows
 from vaekit.data.split import split_rows
 from vaekit.errors import OptionError
 from vaekit.estimators.inputs import read_array
-from vaekit.estimators.options import check_options, plain_params
-from vaekit.estimators.trained import TrainedEstimator, unchanged_on_failure
+from vaekit.estimators.trained import TrainedEstimator, fitting
 from vaekit.evaluation.likelihood import IndependentFeatures
 from vaekit.models.building import Architecture
 from vaekit.randomness import isolated_rng, resolve_seed
@@ -111,7 +110,7 @@ class RowEstimator(TrainedEstimator):
         checkpoint: Checkpoint | None = None,
         before_training: Callable[[], object] | None = None,
     ) -> Self:
-        with unchanged_on_failure(self) as outcome:
+        with fitting(self) as outcome:
             rows, held_out, seed = self._begin(X, validation_data)
             value = self._value(self.model_, len(rows))
             validate = None if held_out is None else self._held_out_score(held_out)
@@ -120,19 +119,18 @@ class RowEstimator(TrainedEstimator):
         return self
 
     def _begin(self, X: Any, validation_data: Any) -> tuple[Rows, Rows | None, int]:
-        """Check the parameters and the data, make the model, and give training rows, those held out and the seed."""
-        check_options(self)
+        """Check the data, make the model, and give training rows, those held out and the seed."""
         again = self.warm_start and hasattr(self, "model_")
         rows, schema = self._take_in(X, reset=not again)
         seed, device = resolve_seed(self.random_state), self._device()
-        plain = plain_params(self)
-        architecture = {name: plain[name] for name in _ARCHITECTURE if name in plain}
+        architecture = {name: self._params[name] for name in _ARCHITECTURE if name in self._params}
         if again and architecture != self.fitted_["architecture"]:
             raise OptionError(f"warm_start goes on with the network as it was ({self.fitted_['architecture']}).")
         vars(self).pop("fitted_prior_", None)  # of an earlier fit
         parts = None
         if validation_data is None and self.validation_fraction is not None:
-            parts = split_rows(len(rows), self.validation_fraction, seed)
+            first = self.fitted_["seed"] if again else seed  # so that rows held out before are held out again
+            parts = split_rows(len(rows), self.validation_fraction, first)
         if not again:
             self.schema_ = schema
             self.fitted_: dict[str, Any] = {"seed": seed, "architecture": architecture}

@@ -22,8 +22,7 @@ from vaekit.errors import DataError, OptionError
 from vaekit.estimators.autoencoder import Autoencoder
 from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.labels import find_classes, number_labels, read_labels, unseen
-from vaekit.estimators.options import check_options
-from vaekit.estimators.trained import Outcome, unchanged_on_failure
+from vaekit.estimators.trained import Outcome, fitting
 from vaekit.estimators.vae import VAE
 from vaekit.likelihoods import LIKELIHOODS
 from vaekit.models import Classifier, RadialHead, SemiSupervisedVAE
@@ -170,12 +169,11 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
             TrainingError: the objective turned NaN; the last good weights are kept and the estimator can be used.
             KeyboardInterrupt, and what a callback raises: as in `VAE.fit`, the best weights so far are kept.
         """
-        with unchanged_on_failure(self) as outcome:
+        with fitting(self) as outcome:
             self._fit_labelled(X, y, validation_data, outcome)
         return self
 
     def _fit_labelled(self, X: Any, y: Any, validation_data: Any, outcome: Outcome) -> None:
-        check_options(self)
         if self.method == "m2" and self.pretrained is not None:
             raise OptionError(
                 "method='m2' trains networks of its own, so pretrained=None; to put it on a code, M1 + M2, use "

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import _get_feature_names
 
-from vaekit.errors import DataError, DataTypeError, OptionError, join
+from vaekit.errors import DataError, DataTypeError, OptionError, check_unmasked, join
 from vaekit.estimators.inputs import check_precision
 from vaekit.estimators.labels import check_targets, number_labels, one_column, same, unseen
 
@@ -156,6 +156,7 @@ def _labels(y: Any) -> np.ndarray:
 
 
 def _vectors(condition: Any) -> np.ndarray:
+    check_unmasked(condition, "condition")
     if np.ndim(condition) == 0:
         raise DataError(f"condition must have the shape (n, C), not be the single value {condition!r}.")
     values = np.asarray(

@@ -77,14 +77,15 @@ class DensityEstimator(RowEstimator):
     def _grey(self) -> nn.Module:
         """From rows as they are given to what is encoded of them: of grey levels the means of their binary values."""
         grey_max = self.fitted_.get("grey_max")
-        return nn.Identity() if grey_max is None else GreyLevels(grey_max, cut=self.binarize == "threshold")
+        return nn.Identity() if grey_max is None else GreyLevels(grey_max, cut=self._params["binarize"] == "threshold")
 
     def _prepare(self, rows: Rows, *, training: bool) -> Rows:
         grey_max = self.fitted_["grey_max"]
         if grey_max is None:
             return rows
         grey = Rows(rows.sparse if rows.sparse is not None else rows.dense, rows.shape, grey_max=grey_max)
-        return grey if training and self.binarize == "dynamic" else grey.fixed(self.binarize)
+        how = self._params["binarize"]
+        return grey if training and how == "dynamic" else grey.fixed(how)
 
     def _check_values(self, rows: Rows) -> None:
         stats = rows.stats()
@@ -107,7 +108,7 @@ class DensityEstimator(RowEstimator):
         self.model_.likelihood.check(stats, self.schema_.columns)
 
     def _finish(self, rows: Rows) -> None:
-        self.independent_ = fit_independent(self.model_.likelihood.factorised, rows.fixed(self.binarize))
+        self.independent_ = fit_independent(self.model_.likelihood.factorised, rows.fixed(self._params["binarize"]))
 
     # -- using -----------------------------------------------------------------------------------------------------
 

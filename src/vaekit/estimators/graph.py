@@ -27,8 +27,7 @@ from vaekit.estimators.graphparts import (
     graph_tensors,
     one_node,
 )
-from vaekit.estimators.options import check_options
-from vaekit.estimators.trained import TrainedEstimator, unchanged_on_failure
+from vaekit.estimators.trained import TrainedEstimator, fitting
 from vaekit.evaluation.links import LINK_SCORES, link_scores
 from vaekit.models.graph import GraphEncoder, GraphTensors, PairDecoder, Sphere
 from vaekit.nn.graph import GCN, Adjacency, Features
@@ -94,7 +93,8 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
         Raises:
             OptionError: a parameter has a value that cannot be used; all such faults are named together; or a split is
                 given as y.
-            DataError: the graph cannot be used as it is, has no edges, or holds validation edges.
+            DataError: the graph cannot be used as it is, has no edges, holds validation edges, or has its nodes by name
+                and not those of the split in their order.
             TrainingError: the objective turned NaN; the last good weights are kept and the estimator can be used.
             KeyboardInterrupt, and what a callback raises: as in `VAE.fit`, the best weights so far are kept.
         """
@@ -111,19 +111,18 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
         checkpoint: Checkpoint | None = None,
         before_training: Callable[[], object] | None = None,
     ) -> Self:
-        check_options(self)
-        graph = Graph(graph, features)
-        if graph.n_edges == 0:
-            raise DataError(
-                f"The graph has {count(graph.n_nodes, 'node')} but no edges: there is nothing to learn from."
-            )
-        if validation is not None:
-            check_validation(graph, validation)
-        if self.patience is not None and (validation is None or not len(validation.val_edges)):
-            raise OptionError(f"patience={self.patience!r} needs validation edges: fit(graph, validation=split).")
-        for note in graph.notes:
-            self._say(note)
-        with unchanged_on_failure(self) as outcome:
+        with fitting(self) as outcome:
+            graph = Graph(graph, features)
+            if graph.n_edges == 0:
+                raise DataError(
+                    f"The graph has {count(graph.n_nodes, 'node')} but no edges: there is nothing to learn from."
+                )
+            if validation is not None:
+                check_validation(graph, validation)
+            if self.patience is not None and (validation is None or not len(validation.val_edges)):
+                raise OptionError(f"patience={self.patience!r} needs validation edges: fit(graph, validation=split).")
+            for note in graph.notes:
+                self._say(note)
             seed, device = resolve_seed(self.random_state), self._device()
             self.graph_ = graph
             self.n_features_in_ = graph.n_features if self.use_features else 0
@@ -182,7 +181,8 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
     # -- using -----------------------------------------------------------------------------------------------------
 
     def _tensors_of(self, graph: Graph, device: torch.device) -> GraphTensors:
-        features = Features(graph, use=self.use_features, unit_rows=self.unit_features, device=device)
+        own, unit = self.n_features_in_ > 0, self._params["unit_features"]
+        features = Features(graph, use=own, unit_rows=unit, device=device)
         return GraphTensors(features, Adjacency(graph, device))
 
     def _checked(self, graph: Any) -> Graph:

@@ -44,6 +44,8 @@ def check_validation(graph: Graph, split: EdgeSplit) -> None:
     check_split("validation", split)
     if split.train.n_nodes != graph.n_nodes:
         raise DataError(f"validation is a split of {split.train.n_nodes} nodes, but the graph has {graph.n_nodes}.")
+    if graph.known_by_name(split.train) and list(graph.places) != list(split.train.places):
+        raise DataError("The graph has other nodes than validation, or in another order: fit split.train.")
     held = np.concatenate([split.val_edges, split.test_edges])
     seen = int((graph.adjacency[held[:, 0], held[:, 1]] > 0).sum()) if len(held) else 0
     if seen:
@@ -102,8 +104,6 @@ def graph_tensors(graph: Graph) -> dict[str, Tensor]:
     for name in _TEXT:
         if name in arrays and arrays[name].dtype.kind == "U":
             arrays[f"{name}_json"] = np.frombuffer(json.dumps(arrays.pop(name).tolist()).encode(), np.uint8)
-    if graph.numbered:
-        arrays["numbered"] = np.ones(1, np.uint8)
     return {f"graph.{name}": torch.from_numpy(np.array(array)) for name, array in arrays.items()}
 
 
@@ -113,7 +113,4 @@ def graph_from_tensors(tensors: dict[str, Tensor]) -> Graph:
     for name in _TEXT:
         if f"{name}_json" in arrays:
             arrays[name] = np.array(json.loads(arrays.pop(f"{name}_json").tobytes()))
-    numbered = arrays.pop("numbered", None)
-    graph = graph_from_arrays(arrays, "The graph that was saved")
-    graph.numbered = numbered is not None
-    return graph
+    return graph_from_arrays(arrays, "The graph that was saved")

@@ -15,7 +15,7 @@ from sklearn.utils.validation import validate_data
 from vaekit.data.coding import code_table
 from vaekit.data.frames import as_frame, backend_of, check_names, finish, numbered, whole
 from vaekit.data.streams import TableRows, as_lazy, code_lazy
-from vaekit.errors import DataError, DataTypeError, join
+from vaekit.errors import DataError, DataTypeError, check_unmasked, join
 from vaekit.schema import ArraySchema, Container, TableSchema
 
 
@@ -34,8 +34,7 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
         DataTypeError: columns hold text.
         DataError: columns hold NaN or infinity, or rows have another shape than at fit.
     """
-    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
-        raise DataError("X is an array with masked values, which only a TabularVAE takes, as missing: fill them first.")
+    check_unmasked(X, "X", ", which only a TabularVAE takes, as missing")
     frame = _frame(X)
     if frame is not None:
         text = [name for name, kind in frame.schema.items() if not (kind.is_numeric() or kind == nw.Boolean)]
@@ -43,7 +42,7 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
             raise DataTypeError(
                 f"Column{'s' if len(text) > 1 else ''} {join(text)} hold{'' if len(text) > 1 else 's'} text or other "
                 f"values that are not numbers; drop {'them' if len(text) > 1 else 'it'} or encode "
-                f"{'them' if len(text) > 1 else 'it'} as numbers."
+                f"{'them' if len(text) > 1 else 'it'} as numbers, or take a TabularVAE."
             )
     shape = _shape(X)
     flat = X
@@ -148,9 +147,10 @@ def _check_finite(values: Any, names: list[str] | None) -> None:
     if np.isnan(data).any() and np.isinf(data).any():
         kind = "NaN and infinity"
     where = join([names[i] for i in bad] if names else [int(i) for i in bad])
+    tabular = ", or take a TabularVAE" if kind == "NaN" else ""
     raise DataError(
         f"Input X contains {kind} in column{'s' if len(bad) > 1 else ''} {where}; "
-        "fill or drop these values (scikit-learn's SimpleImputer does) before fitting."
+        f"fill or drop these values (scikit-learn's SimpleImputer does) before fitting{tabular}."
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from vaekit.errors import DataError, DataTypeError, join
+from vaekit.errors import DataError, DataTypeError, check_unmasked, join
 
 
 def read_labels(y: Any, n: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -28,6 +28,7 @@ def read_labels(y: Any, n: int | None) -> tuple[np.ndarray, np.ndarray]:
     """
     if y is None:
         raise DataError("A classifier requires y to be passed, but the target y is None.")
+    check_unmasked(y, "y")
     kinds = {isinstance(label, str) for label in y} if isinstance(y, (list, tuple)) else set()
     mixed = len(kinds) == 2  # so that a -1 among strings stays one
     y = np.asarray(y, dtype=object if mixed else None)
@@ -84,7 +85,8 @@ def _checked(labels: np.ndarray) -> np.ndarray:
 
 
 def one_column(y: Any) -> np.ndarray:
-    """scikit-learn's `column_or_1d`, whose errors are DataErrors here."""
+    """scikit-learn's `column_or_1d`, whose errors are DataErrors here; nor may values be masked."""
+    check_unmasked(y, "y")
     try:
         return column_or_1d(y, warn=True)
     except ValueError as error:

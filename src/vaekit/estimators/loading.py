@@ -95,8 +95,8 @@ def _rebuilt(
         estimator = ESTIMATORS[name](**params)
         if base is not None:
             vars(estimator)["pretrained_"] = base
-        estimator._restore(config, tensors, history)
         estimator._params = config["params"]
+        estimator._restore(config, tensors, history)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         if any(part is not None for part in own.values()):
             raise OptionError(f"The networks given do not fit the weights in {path}: {error}") from error

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vaekit.data.coding import code_given, make_table, point_values, score_table, values_of
 from vaekit.data.columns import infer_schema
-from vaekit.data.filling import fill_table, filling
+from vaekit.data.filling import fill_table, filling, with_own
 from vaekit.data.frames import as_frame, finish
 from vaekit.data.rows import Rows
 from vaekit.data.streams import TableRows, as_lazy, infer_lazy, lazily, typed
@@ -231,6 +231,10 @@ class TabularVAE(BoundEstimator):
         values = [point_values(part, column) for part, column in zip(parts, self.schema_.modelled, strict=True)]
         return finish(make_table(self.schema_, len(parts[0]), values), self.schema_.container)
 
+    def _rebuilt(self, X: Any, codes: np.ndarray) -> Any:
+        """Rows decoded, with their own values in the columns that are set aside."""
+        return finish(with_own(X, super()._rebuilt(X, codes), self.schema_), self.schema_.container)
+
     def _cut(self, points: np.ndarray) -> list[np.ndarray]:
         """The points of each modelled column: (n,) means, or (n, C) probabilities."""
         return self.model_.likelihood.cut_points(points)
@@ -256,8 +260,8 @@ class TabularVAE(BoundEstimator):
             draws: None gives one table, with the conditional mean of numbers, times and ordinal cells, within their
                 column's range at fit, and the likeliest level of others. A number m gives a list of m tables whose
                 missing cells are drawn from p(x_m|x_o), all of a row together, for Rubin's rules; see docs/tables.md.
-            statistic: "mean" or "median" of numbers, times and ordinal cells. A column whose type holds whole numbers
-                only gets the nearest one; an ordinal column whose levels are no numbers the nearest level.
+            statistic: "mean" or "median" of numbers, times and ordinal cells. A count, or a column whose type holds
+                whole numbers only, gets the nearest; an ordinal column whose levels are no numbers the nearest level.
             num_samples: K.
             random_state: of the codes, and of draws.
 

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from vaekit.errors import RunError, TrainingError
-from vaekit.estimators.options import plain_params
+from vaekit.estimators.options import check_options, plain_params
 from vaekit.runs import REPORT, check_run_only, new_config, write_model
 from vaekit.training.callbacks import make_reporter
 from vaekit.training.checkpoint import Checkpoint, TrainingState
@@ -32,19 +32,21 @@ class Outcome:
 
 
 @contextmanager
-def unchanged_on_failure(estimator: TrainedEstimator) -> Iterator[Outcome]:
-    """Within the block, a fit, a failure leaves the estimator's attributes as they were: fitted, or not yet fitted.
+def fitting(estimator: TrainedEstimator) -> Iterator[Outcome]:
+    """The block is a fit, whose failure leaves the estimator's attributes as they were: fitted, or not yet fitted.
 
-    But not one in training after which there are good weights: see `TrainedEstimator._train`. The parameters of what is
-    kept are kept too: those that `set_params` sets later are of the next fit.
+    But not a failure in training after which there are good weights: see `TrainedEstimator._train`. The parameters are
+    checked, and kept as `_params`: those that `set_params` sets later are of the next fit.
     """
     before, outcome = dict(vars(estimator)), Outcome()
+    check_options(estimator)
     try:
+        estimator._params = estimator._plain_params()
         yield outcome
         outcome.keep = True
     finally:
         if outcome.keep:
-            estimator._params = estimator._plain_params()
+            estimator._params = estimator._plain_params()  # now with the seed of a RandomState
         else:
             vars(estimator).clear()
             vars(estimator).update(before)

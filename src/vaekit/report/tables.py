@@ -142,7 +142,7 @@ def _samples(summary: dict[str, Any]) -> list[str]:
         said = (
             f"The distance to the nearest training row is {near:.3f} for the median sample and {held:.3f} for the "
             f"median held-out row; {summary['too_near']:.1%} of samples are nearer than 95% of the held-out rows, "
-            "where 5% is what chance gives"
+            f"where chance gives 5%, and of so many rows seldom more than {summary['too_near_by_chance']:.1%}"
         )
         if summary["too_near"] > summary["too_near_by_chance"]:
             said += ": **more than chance, so the model may repeat rows that it was trained on**."

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vaekit.errors import DataError, DataTypeError, join
+from vaekit.errors import DataError, DataTypeError, check_unmasked, join
 
 
 def comes_from(value: Any, package: str) -> bool:
@@ -59,16 +59,18 @@ def from_matrix(adjacency: Any) -> tuple[Any, list[str] | None]:
     """The csr_array of a scipy.sparse matrix, an array or a pandas table, and the names that a table has."""
     import scipy.sparse
 
-    names = None
+    given, names = adjacency, None
     if comes_from(adjacency, "pandas") and adjacency.ndim == 2:
         adjacency, names = _named(adjacency)
     if not scipy.sparse.issparse(adjacency):
         array = as_array(adjacency, "The adjacency")
         if array.dtype.kind not in "biuf":
-            what = f"a {type(adjacency).__name__}" if array.dtype.kind == "O" else f"values of type {array.dtype}"
+            what = f"a {type(given).__name__}" if array.dtype.kind == "O" else f"values of type {array.dtype}"
+            listed = array.ndim == 2 and array.shape[1] in (2, 3) and array.dtype.kind in "OU"
+            hint = "; networkx.Graph takes a list of edges, networkx.from_pandas_edgelist a table" if listed else ""
             raise DataTypeError(
                 "A graph is given by a scipy.sparse or numpy adjacency, a networkx graph, a torch_geometric Data or a "
-                f"vaekit.Graph, not by {what}."
+                f"vaekit.Graph, not by {what}{hint}."
             )
         scarce = array.dtype == np.float16 or not array.dtype.isnative  # types that scipy.sparse does not take
         adjacency = array.astype(np.float64) if scarce else array
@@ -90,6 +92,8 @@ def _named(table: Any) -> tuple[Any, list[str] | None]:
         return values, None
     both = (table.index, table.columns)
     rows, columns = (None if _is_default(index) else [str(name) for name in index] for index in both)
+    if (rows is None) != (columns is None) and all(map(str.isdecimal, rows or columns or [])):
+        rows, columns = ([str(name) for name in index] for index in both)  # 0, 1, ... are names beside other numbers
     if rows is not None and columns is not None:
         if sorted(rows) != sorted(columns):
             raise DataError("The index and the columns of the adjacency name different nodes.")
@@ -107,23 +111,33 @@ def in_order(values: Any, names: tuple[str, ...]) -> Any:
     """The values; rows of pandas that have an index of their own in the order of the nodes' names.
 
     Raises:
-        DataError: the index holds other names.
+        DataError: the index holds other names, or is 0, 1, ... where these are the nodes' names in another order.
     """
-    if not comes_from(values, "pandas") or not hasattr(values, "iloc") or _is_default(values.index):
+    if not comes_from(values, "pandas") or not hasattr(values, "iloc"):
+        return values
+    if _is_default(values.index):
+        plain = list(map(str, range(len(names))))
+        if list(names) != plain and sorted(names) == sorted(plain):
+            raise DataError(
+                f"The nodes are named 0 to {len(names) - 1} in another order, and the index of a pandas table is 0, 1, "
+                "...: give table.loc[list_of_nodes] where that index holds their names, or table.to_numpy() where its "
+                "rows are in the order of the nodes."
+            )
         return values
     index = [str(name) for name in values.index]
     if sorted(index) != sorted(names):
         other = next(iter(set(index) ^ set(names)), index[0])
         raise DataError(
-            f"The index of a pandas table must hold the name of each node once, unlike here {other!r}; after "
-            "reset_index(drop=True) its rows are those of the nodes in their order."
+            f"The index of a pandas table must hold the name of each node once, unlike here {other!r}: take "
+            "table.loc[list_of_nodes], or table.to_numpy() where its rows are in the order of the nodes."
         )
     place = {name: number for number, name in enumerate(index)}
     return values.iloc[[place[name] for name in names]]
 
 
 def as_array(values: Any, what: str) -> np.ndarray:
-    """The values as an array; DataError if they cannot be one."""
+    """The values as an array; DataError if they cannot be one, or are masked."""
+    check_unmasked(values, what)
     try:
         return np.asarray(values)
     except ValueError as error:
@@ -230,10 +244,11 @@ def checked_features(features: Any, n: int) -> Any:
     """Features as float32, (n, F) array or csr_array; DataError unless all are finite."""
     import scipy.sparse
 
-    sparse = scipy.sparse.issparse(features)
+    sparse, names = scipy.sparse.issparse(features), column_names(features)
     values: Any = scipy.sparse.csr_array(features) if sparse else as_array(features, "features")
     if values.dtype.kind not in "biuf":
-        raise DataTypeError(f"features hold values of type {values.dtype} where numbers belong.")
+        hint = "; pandas.get_dummies makes columns of numbers" if names else ""
+        raise DataTypeError(f"features hold values of type {values.dtype} where numbers belong{hint}.")
     if values.ndim != 2:
         raise DataError(f"features has the shape {values.shape}, but (N, F) is needed: a row for each node.")
     if values.shape[0] != n:
@@ -248,7 +263,8 @@ def checked_features(features: Any, n: int) -> Any:
     else:
         columns = np.nonzero(~np.isfinite(values))[1]
     if len(columns):
-        raise DataError(f"features hold NaN or infinity in column {join(np.unique(columns).tolist())}.")
+        bad = np.unique(columns).tolist()
+        raise DataError(f"features hold NaN or infinity in column {join([names[i] for i in bad] if names else bad)}.")
     return values
 
 
