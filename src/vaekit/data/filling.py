@@ -26,13 +26,7 @@ def filling(
         missing: (m, D) which of their cells are to be filled.
         drawn: whether `parts` are codes.
     """
-
-    def values(part: np.ndarray, column: Column) -> Any:
-        if drawn:
-            return values_of(part, column)
-        points = point_values(part, column)
-        return np.round(points) if column.kind == "count" else points  # as a table that is filled is scored next
-
+    values = values_of if drawn else point_values
     return {
         column.name: (rows[hidden], values(part[hidden], column))
         for column, part, hidden in zip(columns, parts, missing.T, strict=True)

@@ -260,8 +260,8 @@ class TabularVAE(BoundEstimator):
             draws: None gives one table, with the conditional mean of numbers, times and ordinal cells, within their
                 column's range at fit, and the likeliest level of others. A number m gives a list of m tables whose
                 missing cells are drawn from p(x_m|x_o), all of a row together, for Rubin's rules; see docs/tables.md.
-            statistic: "mean" or "median" of numbers, times and ordinal cells. A count, or a column whose type holds
-                whole numbers only, gets the nearest; an ordinal column whose levels are no numbers the nearest level.
+            statistic: "mean" or "median" of numbers, times and ordinal cells. A column whose type holds whole numbers
+                only gets the nearest one; an ordinal column whose levels are no numbers the nearest level.
             num_samples: K.
             random_state: of the codes, and of draws.
 
