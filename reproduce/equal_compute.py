@@ -285,10 +285,11 @@ def draw(results: list[dict[str, Any]], path: Path) -> None:
             label=result["method"],
         )
     axes.axhline(-81.45, color="#999999", lw=0.8, ls="--")
-    label = axes.text(0.5, -81.4, "PixelCNN, published", fontsize=8, color="#777777", va="bottom", clip_on=True)
-    label.set_in_layout(False)
+    across = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "top", "clip_on": True}
+    axes.text(0.995, -81.5, "PixelCNN, published", fontsize=8, color="#777777", **across).set_in_layout(False)
     highest = max(result["validation"] for result in results)
     axes.set(xlabel="minutes of training on two cores", ylabel="log p(x) of held-out images, nats")
+    axes.set_xlim(0, None)
     axes.set_ylim(highest - 15, highest + 1.5)
     axes.legend(frameon=False, fontsize=9)
     for side in ("top", "right"):
