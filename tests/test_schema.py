@@ -388,10 +388,7 @@ def test_pandas_tables_are_taken_by_the_names_of_the_nodes():
     with pytest.raises(DataError, match=r"Graph.from_edges takes a list of edges\.$"):
         Graph(pd.DataFrame({"source": [0, 1, 2], "target": [1, 2, 3]}, index=[4, 5, 7]))
     assert Graph(pd.DataFrame(table.to_numpy(), columns=list("xyz"))).names == ("x", "y", "z")
-    for path in (networkx.path_graph(3), networkx.to_pandas_adjacency(networkx.path_graph(3))):
-        assert Graph(path, numbers, numbers["x"]).features.ravel().tolist() == [2, 3, 1]
-    edges = Graph.from_edges([[0, 1], [1, 2]], features=numbers, labels=numbers["x"])
-    assert edges.features.ravel().tolist() == edges.labels.tolist() == [2, 3, 1]
+    assert Graph.from_edges([[0, 1], [1, 2]], features=numbers).features.ravel().tolist() == [1, 2, 3]
 
 
 def test_a_plain_index_beside_nodes_named_by_numbers_in_another_order():
@@ -403,6 +400,7 @@ def test_a_plain_index_beside_nodes_named_by_numbers_in_another_order():
     assert Graph(graph, known.loc[list(graph)]).features.ravel().tolist() == [12, 10, 11, 13]
     assert Graph(graph, known.to_numpy()).features.ravel().tolist() == [10, 11, 12, 13]
     assert Graph(networkx.path_graph([2, 4, 1, 3]), known).features.ravel().tolist() == [10, 11, 12, 13]
+    assert Graph(graph, known, names=list("abcd")).features.ravel().tolist() == [10, 11, 12, 13]
 
 
 def test_one_axis_of_a_pandas_adjacency_without_names_of_its_own():
@@ -411,6 +409,9 @@ def test_one_axis_of_a_pandas_adjacency_without_names_of_its_own():
         graph = Graph(shuffled)
         called = np.array(graph.names)[graph.edges].tolist()
         assert {frozenset(edge) for edge in called} == {frozenset("01"), frozenset("12"), frozenset("23")}
+    for index in ([1, 2, 3, 4], [101, 102, 103, 104]):
+        assert Graph(pd.DataFrame(table.to_numpy(), index=index)).names == tuple(map(str, index))
+        assert Graph(pd.DataFrame(table.to_numpy(), columns=index)).names == tuple(map(str, index))
     counts = pd.crosstab(pd.Series([0, 0, 1, 2, 2]), pd.Series([1, 2, 3, 3, 1]))
     with pytest.raises(DataError, match=r"^The index and the columns of the adjacency name different nodes\.$"):
         Graph(counts)
@@ -432,7 +433,7 @@ def test_what_is_masked_in_an_array_is_no_part_of_a_graph():
 def test_what_else_could_be_meant_is_said():
     for edges in (pd.DataFrame({"s": ["a", "b"], "t": ["b", "c"]}), [("a", "b"), ("b", "c")]):
         with pytest.raises(
-            DataTypeError, match=r"; networkx\.Graph takes a list of edges, networkx\.from_pandas_edgelist"
+            DataTypeError, match=r"; networkx\.Graph takes a list of pairs, networkx\.from_pandas_edgelist"
         ):
             Graph(edges)
     path, table = networkx.path_graph(3), pd.DataFrame({"x": [1.0, 2, 3], "age": [1, np.nan, 2]})

@@ -11,8 +11,6 @@ import numbers
 from collections.abc import Iterable, Sized
 from typing import Any
 
-import numpy as np
-
 
 class VaekitError(Exception):
     """Base of all errors that a user of vaekit can mend."""
@@ -75,6 +73,8 @@ def check_unmasked(values: Any, what: str, hint: str = "") -> None:
     Traceback (most recent call last):
     vaekit.errors.DataError: y is an array with masked values: fill or drop them first.
     """
+    import numpy as np  # which `vaekit --help` does without
+
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise DataError(f"{what} is an array with masked values{hint}: fill or drop them first.")
 

@@ -297,7 +297,7 @@ def test_test_rows_that_do_not_suit_the_others(tmp_path: Path, capsys: Any) -> N
     fit = ["fit", path, "-o", tmp_path / "NEW", "--seed", 22, *QUICK]  # that sets the fraction aside
     assert complaint(capsys, *fit) == (
         "The rows set aside for the test do not suit the others: Column 'a' holds values that are no counts, but it held "
-        "only counts at fit (impute with draws=1 or statistic='median' fills in counts). "
+        "only counts at fit (if impute filled in means: draws=1 or statistic='median' fills in counts). "
         """So give the column a kind that suits all, as in --set 'schema={"NAME": "real"}'."""
     )
     assert not (tmp_path / "NEW").exists()
@@ -390,3 +390,15 @@ def test_resume_of_a_finished_run_changes_nothing(run: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     assert main(["fit", str(run.parent / "people.csv"), "-o", str(run), "--resume", *QUICK]) == 0
     assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+
+
+def test_reconstructed_rows_keep_their_identifiers(tmp_path: Path) -> None:
+    rows = pl.DataFrame(
+        {"id": range(1001, 1061), "x": [0.1 * i for i in range(60)], "y": [i % 7 / 3 for i in range(60)]}
+    )
+    rows.write_csv(tmp_path / "x.csv")
+    out = tmp_path / "rebuilt.csv"
+    fit = ["fit", str(tmp_path / "x.csv"), "--kind", "table", "-o", str(tmp_path / "RUN"), "--epochs", "1"]
+    assert main(fit) == 0
+    assert main(["reconstruct", str(tmp_path / "RUN"), str(tmp_path / "x.csv"), "-o", str(out)]) == 0
+    assert pl.read_csv(out)["id"].to_list() == rows["id"].to_list()

@@ -33,6 +33,7 @@ def by_name(graph: Graph) -> dict[frozenset[str], float]:
     return {frozenset((names[a], names[b])): float(graph.adjacency[a, b]) for a, b in graph.edges}
 
 
+SEMICOLONS = "Its lines hold semicolons, but are cut at {}."
 NUMBERED, NAMED = "Its nodes are numbered 0 to 2.", "Its nodes are known by name."
 HEADER = "Line 1 is a header."
 
@@ -44,8 +45,16 @@ HEADER = "Line 1 is a header."
         ("0\t1\n1\t2", None, [[0, 1], [1, 2]], NUMBERED),
         ("0,1\n1,2\n", None, [[0, 1], [1, 2]], NUMBERED),
         ("0;1\n1;2\n", None, [[0, 1], [1, 2]], NUMBERED),
-        ("Ann B;Lee, Cid\nLee, Cid;Eva\n", ("Ann B", "Lee, Cid", "Eva"), [[0, 1], [1, 2]], NAMED),
-        ('"a;b",c\nc,d\n', ("a;b", "c", "d"), [[0, 1], [1, 2]], NAMED),
+        ("Ann B;Bob\nBob;Cid\n", ("Ann B", "Bob", "Cid"), [[0, 1], [1, 2]], NAMED),
+        ("source;target\na b;c\nc;d\n", ("a b", "c", "d"), [[0, 1], [1, 2]], f"{NAMED} {HEADER}"),
+        ("P;1 Q\nQ R\n", ("P;1", "Q", "R"), [[0, 1], [1, 2]], f"{NAMED} {SEMICOLONS.format('blanks')}"),
+        ("A;1,B;2\nB;2,C\n", ("A;1", "B;2", "C"), [[0, 1], [1, 2]], f"{NAMED} {SEMICOLONS.format('commas')}"),
+        (
+            '5" a;b\t3" c\n3" c\t6" d\n',
+            ('5" a;b', '3" c', '6" d'),
+            [[0, 1], [1, 2]],
+            f"{NAMED} {SEMICOLONS.format('tabs')}",
+        ),
         ("0, 1\n 1 ,2\n", None, [[0, 1], [1, 2]], NUMBERED),
         ("  0   1  \n\t1 \t 2\n", None, [[0, 1], [1, 2]], NUMBERED),
         ("0   1  \n 1  2\n", None, [[0, 1], [1, 2]], NUMBERED),
@@ -137,11 +146,11 @@ def test_what_the_rules_change_stands_in_the_note(tmp_path: Path) -> None:
         ("a,b,weight\n# none\n", "PATH has a header but no edges."),
         (
             "0\n1\n",
-            "PATH line 1 has 1 cell, but an edge has two nodes, and a weight if any, with tabs, semicolons, commas or blanks between them.",
+            "PATH line 1 has 1 cell, but an edge has two nodes, and a weight if any, with tabs, commas, semicolons or blanks between them.",
         ),
         (
             "# x\n0 1 2 3\n",
-            "PATH line 2 has 4 cells, but an edge has two nodes, and a weight if any, with tabs, semicolons, commas or blanks between them.",
+            "PATH line 2 has 4 cells, but an edge has two nodes, and a weight if any, with tabs, commas, semicolons or blanks between them.",
         ),
         ("0 1\n\n# x\n1\n", "PATH line 4 has 1 cell, line 1 has 2."),
         ("0,1\n1,2,3\n", "PATH line 2 has 3 cells, line 1 has 2."),
@@ -221,6 +230,8 @@ def test_defaults_of_graphml(tmp_path: Path) -> None:
     for name, value in (("weight", "2.5"), ("label", "y")):
         written = re.sub(rf'(<key id="{name}"[^>]*?) ?/>', rf"\1><default>{value}</default></key>", written)
     data = read(edges_in(tmp_path, written, "y.graphml"))
+    empty = read(edges_in(tmp_path, written.replace("<default>y</default>", "<default/>"), "z.graphml"))
+    assert empty.y.tolist() == ["x", "", ""]
     assert data.y.tolist() == ["x", "y", "y"]
     assert by_name(data.X) == {frozenset(("ann", "bob")): 5, frozenset(("bob", "eve")): 2.5}
 

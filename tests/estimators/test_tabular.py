@@ -6,6 +6,7 @@ import itertools
 import math
 import pickle
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -22,7 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import vaekit
 from vaekit import TabularVAE
-from vaekit.data.frames import as_frame
+from vaekit.data.frames import as_frame, missing_in
 from vaekit.errors import DataError, DataTypeError, OptionError
 from vaekit.estimators import VAEImputer
 from vaekit.priors import StandardNormal
@@ -787,23 +788,30 @@ def test_a_table_filled_with_counts_can_be_scored():
     for filled in (vae.impute(frame, statistic="median"), vae.impute(frame, 1)[0]):
         assert filled["age"].dtype == float and (filled["age"] % 1 == 0).all()
         assert np.isfinite(vae.score_samples(filled)).all()
-    with pytest.raises(DataError, match=r"\(impute with draws=1 or statistic='median' fills in counts\)\.$"):
+    with pytest.raises(
+        DataError, match=r"\(if impute filled in means: draws=1 or statistic='median' fills in counts\)\.$"
+    ):
         vae.score_samples(vae.impute(frame))
 
 
 @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_reconstructed_rows_keep_what_is_set_aside(make):
     rng = np.random.default_rng(0)
-    columns = {"id": np.arange(1001, 1061), "x": rng.normal(size=60), "name": [f"n {i}" for i in range(60)]}
+    columns = {"id": np.arange(60) + 2**60, "x": rng.normal(size=60), "name": [f"n {i}" for i in range(60)]}
     vae = TabularVAE(**SMALL).fit(make(columns))
     assert [column.kind for column in vae.schema_.all_columns] == ["identifier", "real", "identifier"]
-    some = {name: values[5:8] for name, values in columns.items()}
-    for given in (make(some), pl.DataFrame(some), pl.LazyFrame(some)):
-        rows = vae.reconstruct(given)
+    some: dict = {name: values[5:8] for name, values in columns.items()}
+    names = some["name"] = ["n 5", None, "n 7"]
+    given = [kind(some) for kind in (pd.DataFrame, pl.DataFrame, pl.LazyFrame, pa.table)]
+    for table in (*given, pd.DataFrame(some).astype({"name": "string"})):
+        rows = vae.reconstruct(table)
         assert type(rows) is type(make(some))
-        assert [int(i) for i in np.asarray(rows["id"])] == [1006, 1007, 1008]
-        assert [str(name) for name in np.asarray(rows["name"])] == some["name"]
-    assert np.asarray(vae.sample(3, 0)["id"]).tolist() == [0, 1, 2]
+        assert [int(i) for i in np.asarray(rows["id"])] == [2**60 + 5, 2**60 + 6, 2**60 + 7]
+        found = nw.from_native(rows, eager_only=True)["name"]
+        assert [None if gone else name for name, gone in zip(found, missing_in(found), strict=True)] == names
+    frame = pl.DataFrame(some | {"id": [2**60 + 5, None, 2**60 + 7]})
+    found = nw.from_native(vae.reconstruct(frame), eager_only=True)["id"]
+    assert found[0] == 2**60 + 5 and missing_in(found).tolist() == [False, True, False] and found[2] == 2**60 + 7
     array = np.column_stack([np.arange(60), rng.normal(size=(60, 2))])
     assert TabularVAE(**SMALL).fit(array).reconstruct(array[5:8])[:, 0].tolist() == [5, 6, 7]
 

@@ -44,7 +44,7 @@ def write_links(run: Path, output: Path, *, k: int, node: str | None, device: st
 
 def _say_reweighted(what: str, estimator: GraphEstimator) -> None:
     other = "log_likelihood" if isinstance(estimator, GAE) else "elbo"
-    print(f"{what}: it was trained with edges weighed up. A fit with --set objective={other} is not.", file=sys.stderr)
+    print(f"{what}: training weighed edges up, which a fit with --set objective={other} does not.", file=sys.stderr)
 
 
 def _known_graph(run: Path, estimator: GraphEstimator) -> Graph:

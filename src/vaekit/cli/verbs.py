@@ -229,6 +229,11 @@ def reconstruct_data(run: Path, source: str, output: Path, *, kind: str | None, 
     estimator = _row_model(run, device, "reconstruct")
     _check_codes(run, estimator)
     parts = _parts(run, source, kind, estimator)
+    if isinstance(estimator, TabularVAE):
+        import polars as pl
+
+        write_rows(pl.concat([estimator.reconstruct(X) for X in parts]), output)
+        return
     Z = np.concatenate([estimator.transform(X) for X in parts])
     labels = [np.concatenate([X.y for X in parts])] if isinstance(estimator, ConditionalVAE) else []
     write_rows(estimator.inverse_transform(Z, *labels), output)

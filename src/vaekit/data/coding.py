@@ -148,8 +148,8 @@ def code_numbers(values: np.ndarray, column: Column) -> np.ndarray:
         seen = values[~np.isnan(values)]
         if (seen != np.round(seen)).any():
             raise DataError(
-                f"Column {column.name!r} holds values that are no counts, but it held only counts at fit (impute with "
-                "draws=1 or statistic='median' fills in counts)."
+                f"Column {column.name!r} holds values that are no counts, but it held only counts at fit (if impute "
+                "filled in means: draws=1 or statistic='median' fills in counts)."
             )
         if seen.max(initial=0) > 2**24:
             raise DataError(f"Column {column.name!r} holds {seen.max():g}, but a count goes up to 2**24.")

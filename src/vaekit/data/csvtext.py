@@ -22,7 +22,7 @@ PHONE = r"^\s*\+\d{7,}\s*$"  # +4930901820: text where all cells are such, as a 
 LONG = r"^\s*[+-]?\d{19,}\s*$"  # 89014103211118510720: text, as a float would lose the last digits
 
 # read as missing, besides the empty cell
-MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
+MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 
 
 def check_utf8(data: bytes, path: Path) -> str:

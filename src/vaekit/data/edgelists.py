@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _ENDS = (("source", "target"), ("src", "dst"), ("from", "to"))  # names of two columns that make a line a header
 _MOST = float(np.finfo(np.float32).max)  # what is larger is infinite in a Graph
 _MISSING = ("", "na", "n/a", "null", "none")  # cells that name no column
-_QUOTED = re.compile(r'"[^"]*"')
 _WHOLE = r"^(0|[1-9][0-9]{0,17})$"
 _NO_EDGE = re.compile(r"^[ \t]*(?:[#%].*)?(?:\n|\Z)", re.MULTILINE)
 
@@ -39,7 +38,8 @@ class Layout:
     Attributes:
         path: the file, for messages.
         line: number of that line.
-        separator: tab, semicolon, comma, or a blank for any run of blanks.
+        separator: tab, comma, or a blank for any run of blanks; a semicolon where only that cuts all lines alike.
+        semicolons: whether that line holds any.
         width: number of cells of a line.
         columns: where the two nodes stand, and the weight if there is one.
         header: whether that line names the columns.
@@ -51,7 +51,11 @@ class Layout:
         self.line, first = next(_lines(text), (0, ""))
         if not first:
             raise DataError(f"{quoted(path)} holds no edges.")
-        self.separator = next((sign for sign in "\t;," if sign in _QUOTED.sub("", first.strip())), " ")
+        self.separator = "\t" if "\t" in first.strip() else "," if "," in first else " "
+        self.semicolons = ";" in first
+        if self.semicolons and not self._is_even(text):
+            before, self.separator = self.separator, ";"
+            self.separator = ";" if self._is_even(text) else before
         cells = self.split(first, self.line)
         self.width = len(cells)
         names = [cell.lower() for cell in cells]
@@ -67,9 +71,17 @@ class Layout:
         else:
             raise DataError(
                 f"{quoted(path)} line {self.line} has {self.width} cell{'' if self.width == 1 else 's'}, but an edge "
-                "has two nodes, and a weight if any, with tabs, semicolons, commas or blanks between them."
+                "has two nodes, and a weight if any, with tabs, commas, semicolons or blanks between them."
             )
         self.named = cells[self.columns[2]] if self.header and len(self.columns) == 3 else None
+
+    def _is_even(self, text: str) -> bool:
+        """Whether the separator cuts all lines into as many cells, two at least."""
+        try:
+            widths = {len(self.split(line, number)) for number, line in _lines(text)}
+        except DataError:
+            return False
+        return len(widths) == 1 and min(widths) > 1
 
     def split(self, line: str, number: int) -> list[str]:
         """The cells of a line, without blanks around them."""
@@ -117,6 +129,9 @@ def parse_edges(text: str, path: Path) -> tuple[Graph, list[str]]:
     whole = [frame[:, end].str.contains(_WHOLE).to_numpy() for end in (0, 1)]
     if not layout.header and len(frame) > 1 and not any(w[0] for w in whole) and all(w[1:].all() for w in whole):
         layout.header = True
+    if layout.semicolons and layout.separator != ";":
+        at = {"\t": "tabs", ",": "commas", " ": "blanks"}[layout.separator]
+        said.append(f"Its lines hold semicolons, but are cut at {at}.")
     if layout.header:
         said.append(f"Line {layout.line} is a header.")
         frame, whole = frame[1:], [w[1:] for w in whole]

@@ -73,12 +73,27 @@ def fill_table(
 
 def with_own(X: Any, made: Any, schema: TableSchema) -> nw.DataFrame[Any]:
     """The table `made` of the rows of X, one of each, with their values in the columns that are set aside."""
-    lazy = as_lazy(X)
-    rows, table = as_frame(X if lazy is None else lazy.collect())[0], as_frame(made)[0]
-    own = [rows[column.name] for column in schema.all_columns if not (column.modelled or column.levels)]
-    if rows.implementation != table.implementation:
-        own = [nw.new_series(each.name, each.to_list(), backend=table.implementation) for each in own]
-    return table.with_columns(*own) if own else table
+    lazy, table = as_lazy(X), as_frame(made)[0]
+    names = [column.name for column in schema.all_columns if not (column.modelled or column.levels)]
+    if not names:
+        return table
+    rows = as_frame(X if lazy is None else lazy.select(names).collect())[0]
+    return table.with_columns(*(_moved(rows[name], table.implementation) for name in names))
+
+
+def _moved(series: nw.Series[Any], library: Any) -> nw.Series[Any]:
+    """A column as one of another library, its values as they are."""
+    if series.implementation == library:
+        return series
+    values = [None if gone else value for value, gone in zip(series.to_list(), missing_in(series), strict=True)]
+    if library.is_pandas():
+        import pandas as pd
+
+        return nw.from_native(pd.Series(values, name=series.name, dtype=object).infer_objects(), series_only=True)
+    import polars as pl
+
+    made = nw.from_native(pl.Series(series.name, values, strict=False).to_frame())
+    return (made if library.is_polars() else nw.from_arrow(made, backend=library))[series.name]
 
 
 def _scatter(series: nw.Series[Any], rows: np.ndarray, values: nw.Series[Any]) -> nw.Series[Any]:

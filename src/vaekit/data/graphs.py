@@ -30,9 +30,10 @@ _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff\ufffe\uff
 def read_edges(path: Path, kind: str | None = None) -> Dataset:
     """Read an edge list: a line for each edge, with its two nodes and a weight if any.
 
-    Tabs, semicolons, commas or blanks stand between the cells: which of them, in this order, the first line that holds
-    an edge has outside quotes. Empty lines and those that start with # or % are passed over. Text is UTF-8,
-    cells with commas or tabs inside may stand in double quotes, and gzip is undone.
+    Commas, tabs or blanks stand between the cells: the first line that holds an edge has a tab (then tabs), else a
+    comma (then commas), else blanks; or semicolons, where these cut all lines alike and the other sign does not. Empty
+    lines and those that start with # or % are passed over. Text is UTF-8, cells with such signs inside may stand in
+    double quotes, and gzip is undone.
 
     The first line is a header where it names columns source and target (or src and dst, from and to), which then may
     stand among others and besides a column named weight; where its third cell is not a number; or where it names no
@@ -63,7 +64,8 @@ def read_edges(path: Path, kind: str | None = None) -> Dataset:
 def read_graphml(path: Path, kind: str | None = None) -> Dataset:
     """Read a GraphML file (gzip too): names from the ids of nodes, weights from `weight`, labels from `label`.
 
-    Nodes are numbers where their ids are 0, 1, ... in this order. A node without `label` has none. Other attributes
+    Nodes are numbers where their ids are 0, 1, ... in this order. A node without `label` has the
+    key's default, or none, and an edge without `weight` the default, or 1. Other attributes
     are passed over.
 
     Raises:
@@ -88,10 +90,12 @@ def read_graphml(path: Path, kind: str | None = None) -> Dataset:
     for end in (edge.get(end) for edge in root.iterfind(".//{*}edge") for end in ("source", "target")):
         if end not in ids:
             raise DataError(f"{quoted(path)} is damaged: an edge ends at {end!r}, which is no node.")
-    for items, part in ((found.nodes(data=True), "node"), (found.edges(data=True), "edge")):
-        defaults = found.graph.get(f"{part}_default", {})
-        for *_, known in items:
-            known.update(defaults | known)
+    texts = {key.get("attr.name"): key.findtext("{*}default", "").strip() for key in root.iterfind("{*}key")}
+    for part, name, items in (("node", "label", found.nodes(data=True)), ("edge", "weight", found.edges(data=True))):
+        defaults = found.graph.get(f"{part}_default")
+        if isinstance(defaults, dict) and name in defaults and texts.get(name):
+            for *_, known in items:
+                known.setdefault(name, defaults[name])
     labels = [label for _, label in found.nodes(data="label")]
     with naming(quoted(path)):
         graph = Graph(found, labels=labels if any(label is not None for label in labels) else None)

@@ -27,7 +27,7 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
 
     The types of the columns are told from all rows: numbers, true/false, but for kind="array" ISO 8601 dates and times,
     else text; but for kind="array" numbers of which a whole one has leading zeros are text too. Empty cells, NA, N/A,
-    n/a, #N/A, <NA>, NaN, nan, NULL, null and None are missing values. The kind is "table" where a column is not numeric
+    n/a, #N/A, <NA>, NaN, nan, NULL and null are missing values. The kind is "table" where a column is not numeric
     or a cell is missing, else "array".
 
     Raises:

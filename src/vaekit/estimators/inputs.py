@@ -147,7 +147,7 @@ def _check_finite(values: Any, names: list[str] | None) -> None:
     if np.isnan(data).any() and np.isinf(data).any():
         kind = "NaN and infinity"
     where = join([names[i] for i in bad] if names else [int(i) for i in bad])
-    tabular = ", or take a TabularVAE" if kind == "NaN" else ""
+    tabular = ", or take a TabularVAE" if kind == "NaN" and names else ""
     raise DataError(
         f"Input X contains {kind} in column{'s' if len(bad) > 1 else ''} {where}; "
         f"fill or drop these values (scikit-learn's SimpleImputer does) before fitting{tabular}."

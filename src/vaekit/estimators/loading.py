@@ -95,7 +95,7 @@ def _rebuilt(
         estimator = ESTIMATORS[name](**params)
         if base is not None:
             vars(estimator)["pretrained_"] = base
-        estimator._params = config["params"]
+        estimator._params = estimator._plain_params() | config["params"]  # older folders may lack some
         estimator._restore(config, tensors, history)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         if any(part is not None for part in own.values()):

@@ -35,8 +35,8 @@ class Outcome:
 def fitting(estimator: TrainedEstimator) -> Iterator[Outcome]:
     """The block is a fit, whose failure leaves the estimator's attributes as they were: fitted, or not yet fitted.
 
-    But not a failure in training after which there are good weights: see `TrainedEstimator._train`. The parameters are
-    checked, and kept as `_params`: those that `set_params` sets later are of the next fit.
+    A failure in training after which there are good weights keeps them: see `TrainedEstimator._train`. The parameters
+    are checked, and kept as `_params`: those that `set_params` sets later are of the next fit.
     """
     before, outcome = dict(vars(estimator)), Outcome()
     check_options(estimator)

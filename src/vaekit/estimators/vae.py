@@ -87,7 +87,7 @@ class VAE(BoundEstimator, DensityEstimator):
         patience: epochs without a better held-out score before training stops, or None.
         precision: "float32", or "bfloat16" for the networks, faster for large ones where a processor has it.
         compile: run the step through torch.compile.
-        warm_start: go on from the weights of the last fit.
+        warm_start: go on from the weights of the last fit, with the same rows held out.
         device: "auto", "cpu", "cuda", ...
         callbacks: functions of an epoch's record.
         random_state: None, an int or a RandomState; a fit is a function of it, the data and the parameters. But fits in

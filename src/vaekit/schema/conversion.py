@@ -67,7 +67,7 @@ def from_matrix(adjacency: Any) -> tuple[Any, list[str] | None]:
         if array.dtype.kind not in "biuf":
             what = f"a {type(given).__name__}" if array.dtype.kind == "O" else f"values of type {array.dtype}"
             listed = array.ndim == 2 and array.shape[1] in (2, 3) and array.dtype.kind in "OU"
-            hint = "; networkx.Graph takes a list of edges, networkx.from_pandas_edgelist a table" if listed else ""
+            hint = "; networkx.Graph takes a list of pairs, networkx.from_pandas_edgelist a table" if listed else ""
             raise DataTypeError(
                 "A graph is given by a scipy.sparse or numpy adjacency, a networkx graph, a torch_geometric Data or a "
                 f"vaekit.Graph, not by {what}{hint}."
@@ -92,8 +92,10 @@ def _named(table: Any) -> tuple[Any, list[str] | None]:
         return values, None
     both = (table.index, table.columns)
     rows, columns = (None if _is_default(index) else [str(name) for name in index] for index in both)
-    if (rows is None) != (columns is None) and all(map(str.isdecimal, rows or columns or [])):
-        rows, columns = ([str(name) for name in index] for index in both)  # 0, 1, ... are names beside other numbers
+    plain, named = (table.columns, rows) if columns is None else (table.index, columns)
+    listed = type(plain).__name__ != "RangeIndex"  # 0, 1, ... that were given, not those that pandas makes
+    if listed and named is not None and all(map(str.isdecimal, named)):
+        rows, columns = ([str(name) for name in index] for index in both)
     if rows is not None and columns is not None:
         if sorted(rows) != sorted(columns):
             raise DataError("The index and the columns of the adjacency name different nodes.")
@@ -107,17 +109,22 @@ def _is_default(index: Any) -> bool:
     return list(index) == list(range(len(index)))
 
 
-def in_order(values: Any, names: tuple[str, ...]) -> Any:
+def in_order(values: Any, names: tuple[str, ...], *, named: bool) -> Any:
     """The values; rows of pandas that have an index of their own in the order of the nodes' names.
 
+    Args:
+        values: features, labels or None.
+        names: of the nodes.
+        named: whether they came with the graph, and not in a list in the order of the nodes.
+
     Raises:
-        DataError: the index holds other names, or is 0, 1, ... where these are the nodes' names in another order.
+        DataError: the index holds other names, or is 0, 1, ... where these came with the graph in another order.
     """
     if not comes_from(values, "pandas") or not hasattr(values, "iloc"):
         return values
     if _is_default(values.index):
         plain = list(map(str, range(len(names))))
-        if list(names) != plain and sorted(names) == sorted(plain):
+        if named and list(names) != plain and sorted(names) == sorted(plain):
             raise DataError(
                 f"The nodes are named 0 to {len(names) - 1} in another order, and the index of a pandas table is 0, 1, "
                 "...: give table.loc[list_of_nodes] where that index holds their names, or table.to_numpy() where its "
@@ -247,7 +254,7 @@ def checked_features(features: Any, n: int) -> Any:
     sparse, names = scipy.sparse.issparse(features), column_names(features)
     values: Any = scipy.sparse.csr_array(features) if sparse else as_array(features, "features")
     if values.dtype.kind not in "biuf":
-        hint = "; pandas.get_dummies makes columns of numbers" if names else ""
+        hint = "; pandas.get_dummies makes columns of numbers" if comes_from(features, "pandas") else ""
         raise DataTypeError(f"features hold values of type {values.dtype} where numbers belong{hint}.")
     if values.ndim != 2:
         raise DataError(f"features has the shape {values.shape}, but (N, F) is needed: a row for each node.")

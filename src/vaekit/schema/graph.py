@@ -42,8 +42,8 @@ class Graph:
             columns); or a torch_geometric ``Data`` (features from ``x``, labels from ``y``, weights from
             ``edge_weight``, or ``edge_attr`` where it has one column).
         features: (N, F) array or scipy.sparse matrix of node features; None: there are none. Rows are those of the
-            nodes in their order; of a pandas table with an index of its own, those of the nodes of that name or
-            number, but beside an array or a scipy.sparse matrix. The columns of a table keep their names.
+            nodes in their order; of a pandas table with an index of its own, those of the nodes of that name, where
+            nodes have names or are `numbered`. The columns of a table keep their names.
         labels: (N,) labels, numbers or strings, in order as features; -1 or an empty string: none. Used for pictures
             and scores only.
         names: (N,) names of the nodes, all different; None: nodes are known by number.
@@ -73,7 +73,7 @@ class Graph:
 
     def __init__(self, adjacency: Any, features: Any = None, labels: Any = None, names: Any = None) -> None:
         notes: list[str] = []
-        self.numbered, own_names = False, None
+        self.numbered, own_names, named = False, None, names is None
         self.feature_names = column_names(features)
         if isinstance(adjacency, Graph):
             given = adjacency
@@ -98,9 +98,9 @@ class Graph:
         self.adjacency = symmetric(matrix, notes)
         self.names = None if names is None else checked_names(names, self.n_nodes)
         self._places: dict[str, int] | None = None
-        if self.numbered or self.names is not None or comes_from(adjacency, "pandas"):
+        if self.numbered or self.names is not None:
             called = tuple(own_names or self.places)
-            features, labels = (in_order(known, called) for known in (features, labels))
+            features, labels = (in_order(known, called, named=named) for known in (features, labels))
         self.features = None if features is None else checked_features(features, self.n_nodes)
         self.labels = None if labels is None else checked_labels(labels, self.n_nodes)
         self.notes = tuple(notes)
@@ -142,9 +142,6 @@ class Graph:
             n_nodes = int(edges.max()) + 1 if len(edges) and edges.dtype.kind in "iu" else 0
         edges = checked_pairs(edges, n_nodes, "edges")
         notes: list[str] = []
-        if names is None:
-            called = tuple(map(str, range(n_nodes)))
-            features, labels = (in_order(known, called) for known in (features, labels))
         graph = cls(from_list(edges, weights, n_nodes, notes), features, labels, names)
         graph.notes = (*notes, *graph.notes)
         return graph
