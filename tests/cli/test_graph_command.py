@@ -231,3 +231,13 @@ def test_the_fingerprint_of_a_graph_is_of_what_it_holds():
     other = Graph(graph.adjacency, labels=graph.labels)
     other.numbered = not graph.numbered
     assert graph_fingerprint(other) == graph_fingerprint(graph) != graph_fingerprint(graph.with_edges(graph.edges[1:]))
+
+
+def test_a_table_that_may_list_edges_is_said_to(tmp_path, capsys):
+    lines = [f"n{i % 7},n{i % 5},{i % 3}" for i in range(40)]
+    (tmp_path / "edges.csv").write_text("\n".join(["Source,Target,messages", *lines]) + "\n")
+    fit = ["fit", str(tmp_path / "edges.csv"), "-o", str(tmp_path / "RUN"), "--epochs", "1", "--overwrite"]
+    said = "A table with columns 'source', 'target' may list edges: --kind graph reads it as a graph."
+    for more, once in (([], 1), (["--kind", "table"], 0), (["--kind", "graph"], 0)):
+        assert main([*fit, *more]) == 0
+        assert capsys.readouterr().err.count(said) == once

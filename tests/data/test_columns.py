@@ -478,6 +478,16 @@ def test_text_among_numbers_is_told(asked):
         assert not any("nine cells of ten" in note for note in infer_schema(*as_frame(other))[1])
 
 
+def test_numbers_of_rows_of_which_some_stand_twice_are_said():
+    note = "column 'id' may number the rows, some twice: the kind identifier sets it aside"
+    for twice, n in ((8, 200), (0, 200), (30, 200), (8, 30)):
+        ids = [*range(1001, 1001 + n), *range(1001, 1001 + twice)]
+        frame = pl.DataFrame({"id": ids, "x": [0.5 + i % 7 for i in ids]})
+        schema, notes = infer_schema(*as_frame(frame))
+        assert (note in notes) == (twice == 8 and n == 200)
+        assert schema.all_columns[0].kind == ("count" if twice else "identifier")
+
+
 def test_whole_numbers_beyond_what_floats_tell_apart_are_identifiers():
     frame = pl.DataFrame({"id": [2**60 + i % 5 for i in range(60)], "x": np.arange(60) / 7})
     schema, _ = infer_schema(*as_frame(frame))

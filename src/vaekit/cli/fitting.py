@@ -13,7 +13,8 @@ from typing import Any
 
 from vaekit.cli.rowdata import other_labels
 from vaekit.cli.split import SplitData, split_data
-from vaekit.errors import Faults, OptionError, RunError, TrainingError, WriteError, check_choice, did_you_mean
+from vaekit.data.edgelists import ends_among
+from vaekit.errors import Faults, OptionError, RunError, TrainingError, WriteError, check_choice, did_you_mean, join
 from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
 from vaekit.estimators.options import check_options, plain_params, settable
 from vaekit.estimators.trained import TrainedEstimator
@@ -85,6 +86,9 @@ def fit_run(
         estimator = make_estimator(model, settings, epochs=epochs, seed=seed, device=device)
     data = split_data(source, kind, seed, tabular=None if model is None else model == "tabular")
     if estimator is None:
+        frame: Any = getattr(data, "X_train", None)
+        if kind is None and hasattr(frame, "height") and (ends := ends_among(map(str.lower, frame.columns))):
+            _say(f"A table with columns {join(ends)} may list edges: --kind graph reads it as a graph.")
         estimator = make_estimator(data.default_model, settings, epochs=epochs, seed=seed, device=device)
     data.check_model(estimator)
     old = read_config(folder) if resume and (folder / CONFIG).exists() else None

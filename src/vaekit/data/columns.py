@@ -98,6 +98,8 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
             notes.append(
                 f"column {column.name!r} holds whole numbers above 2**53: the kind real takes them for numbers"
             )
+        elif column.kind == "count" and _nearly_running(frame[column.name]):
+            notes.append(f"column {column.name!r} may number the rows, some twice: the kind identifier sets it aside")
     if not schema.modelled:
         if len(empty) == len(columns):
             raise DataError("Every cell of the table is missing.")
@@ -257,6 +259,11 @@ def _beyond(series: nw.Series[Any]) -> bool:
 def looks_running(different: int, n: int, low: float, high: float) -> bool:
     """Whether n whole numbers from `low` to `high` number the rows: no two alike, and few left out."""
     return low >= 0 and different == n >= _FEW and high - low < _GAPS * n
+
+
+def _nearly_running(series: nw.Series[Any]) -> bool:
+    different, n = np.unique(numbers_of(series.drop_nulls())), len(series)
+    return len(different) > 0.9 * n and looks_running(len(different), len(different), different[0], different[-1])
 
 
 def _check_finite(name: str, values: np.ndarray) -> None:

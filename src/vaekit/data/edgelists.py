@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,16 @@ _OF_NETWORKX = re.compile(
     r"^([^ ,\t\n]+ [^ ,\t\n]+ |[^,\t\n]+,[^,\t\n]+,|[^\t\n]+\t[^\t\n]+\t)(\{[^{}\n]*\})$", re.MULTILINE
 )
 _WEIGHT = re.compile(r"""['"]weight['"]: ([^,{}]+)""")
+
+
+def ends_among(names: Iterable[str]) -> tuple[str, str] | None:
+    """The two names, of columns of an edge list, that say where the ends of an edge stand; None where they do not.
+
+    >>> ends_among(["weight", "target", "source"])
+    ('source', 'target')
+    """
+    known = set(names)
+    return next((ends for ends in _ENDS if known.issuperset(ends)), None)
 
 
 class Layout:
@@ -59,7 +69,7 @@ class Layout:
         cells = self.split(first, self.line)
         self.width = len(cells)
         names = [cell.lower() for cell in cells]
-        ends = next((ends for ends in _ENDS if set(ends) <= set(names)), None)
+        ends = ends_among(names)
         self.header = ends is not None
         if ends is not None:
             nodes = [names.index(end) for end in ends]
