@@ -230,7 +230,10 @@ def test_defaults_of_graphml(tmp_path: Path) -> None:
     for name, value in (("weight", "2.5"), ("label", "y")):
         written = re.sub(rf'(<key id="{name}"[^>]*?) ?/>', rf"\1><default>{value}</default></key>", written)
     data = read(edges_in(tmp_path, written, "y.graphml"))
-    empty = read(edges_in(tmp_path, written.replace("<default>y</default>", "<default/>"), "z.graphml"))
+    other = '<key id="e" for="edge" attr.name="label" attr.type="string"><default>e</default></key><graph '
+    empty = written.replace("<default>y</default>", "<default/>").replace("<graph ", other, 1)
+    assert empty.count("<default") == 3
+    empty = read(edges_in(tmp_path, empty, "z.graphml"))
     assert empty.y.tolist() == ["x", "", ""]
     assert data.y.tolist() == ["x", "y", "y"]
     assert by_name(data.X) == {frozenset(("ann", "bob")): 5, frozenset(("bob", "eve")): 2.5}

@@ -90,10 +90,11 @@ def read_graphml(path: Path, kind: str | None = None) -> Dataset:
     for end in (edge.get(end) for edge in root.iterfind(".//{*}edge") for end in ("source", "target")):
         if end not in ids:
             raise DataError(f"{quoted(path)} is damaged: an edge ends at {end!r}, which is no node.")
-    texts = {key.get("attr.name"): key.findtext("{*}default", "").strip() for key in root.iterfind("{*}key")}
+    keys = [key for key in root.iterfind("{*}key") if key.findtext("{*}default", "").strip()]
+    given = {(key.get("for"), key.get("attr.name")) for key in keys}  # networkx makes "None" of an empty default
     for part, name, items in (("node", "label", found.nodes(data=True)), ("edge", "weight", found.edges(data=True))):
         defaults = found.graph.get(f"{part}_default")
-        if isinstance(defaults, dict) and name in defaults and texts.get(name):
+        if isinstance(defaults, dict) and name in defaults and given & {(part, name), ("all", name)}:
             for *_, known in items:
                 known.setdefault(name, defaults[name])
     labels = [label for _, label in found.nodes(data="label")]
