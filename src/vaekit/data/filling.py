@@ -1,4 +1,4 @@
-"""The missing cells of a table filled, the others as they are."""
+"""Cells that come from the rows given: a table filled, the others as they are; columns set aside, carried over."""
 
 from __future__ import annotations
 

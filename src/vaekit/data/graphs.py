@@ -64,9 +64,8 @@ def read_edges(path: Path, kind: str | None = None) -> Dataset:
 def read_graphml(path: Path, kind: str | None = None) -> Dataset:
     """Read a GraphML file (gzip too): names from the ids of nodes, weights from `weight`, labels from `label`.
 
-    Nodes are numbers where their ids are 0, 1, ... in this order. A node without `label` has the
-    key's default, or none, and an edge without `weight` the default, or 1. Other attributes
-    are passed over.
+    Nodes are numbers where their ids are 0, 1, ... in this order. A node without `label` has the key's default, or
+    none, and an edge without `weight` the default, or 1. Other attributes are passed over.
 
     Raises:
         DataError: the file is missing, damaged, not UTF-8, declares a DOCTYPE (whose entities can grow without
