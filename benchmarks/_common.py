@@ -65,6 +65,7 @@ def record(script: str, args: argparse.Namespace, **content: Any) -> dict[str, A
             "platform": platform.platform(),
             "processor": _processor(),
             "vectors": torch.backends.cpu.get_cpu_capability(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
             "cpu_count": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "load_average": [round(load, 2) for load in os.getloadavg()],

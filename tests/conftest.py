@@ -12,6 +12,8 @@ IN_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 
 # Set before numpy and torch are imported, and handed on to the commands that tests start.
 os.environ.setdefault("MPLBACKEND", "Agg")
+if os.environ.get("VAEKIT_TEST_GPU") != "1":  # the tests are of the processor, but for test_devices.py
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 if IN_WORKER:
     os.environ["OMP_NUM_THREADS"] = "1"
 

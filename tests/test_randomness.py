@@ -105,6 +105,14 @@ def test_a_state_can_be_put_back():
     assert torch.equal(torch.rand(2), a)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch finds a GPU")
+def test_a_state_from_a_machine_with_a_gpu_can_be_put_back():
+    state = rng_state()
+    a = torch.rand(2)
+    set_rng_state({**state, "cuda": torch.zeros(1, 16, dtype=torch.uint8)})
+    assert torch.equal(torch.rand(2), a)
+
+
 @pytest.mark.usefixtures("generators_untouched")
 def test_seeds():
     assert resolve_seed(12) == resolve_seed(np.int64(12)) == 12

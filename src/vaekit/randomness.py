@@ -52,10 +52,11 @@ def rng_state() -> dict[str, Tensor]:
 
 
 def set_rng_state(state: dict[str, Tensor]) -> None:
-    """Put generators back to states from `rng_state`."""
+    """Put generators back to states from `rng_state`; those of GPUs that are not here are passed over."""
     torch.set_rng_state(state["cpu"].cpu())
     if "cuda" in state:
-        torch.cuda.set_rng_state_all(list(state["cuda"].cpu()))
+        for device, one in zip(range(torch.cuda.device_count()), state["cuda"].cpu(), strict=False):
+            torch.cuda.set_rng_state(one, device)
 
 
 def resolve_seed(random_state: int | np.random.RandomState | None) -> int:

@@ -385,7 +385,7 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
     def encoder_(self) -> nn.Module:
         r"""A copy of the encoder: a module from raw X, (B, \*shape), and coded conditions, (B, C), to (B, L)."""
         check_is_fitted(self, "model_")
-        return copy.deepcopy(ConditionalMeanEncoder(self.model_, self._grey))
+        return copy.deepcopy(ConditionalMeanEncoder(self.model_, self._grey)).cpu()  # as new modules are
 
     _n_features_out = property(lambda self: self.model_.latent_dim)
 

@@ -223,9 +223,12 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
 
     @property
     def encoder_(self) -> nn.Module:
-        r"""A copy of the encoder: a module from raw X, (B, \*shape), to (B, L), to build a supervised model on."""
+        r"""A copy of the encoder: a module from raw X, (B, \*shape), to (B, L), to build a supervised model on.
+
+        It lies on the CPU, as new modules do, wherever the model is: `.to(device)` moves it.
+        """
         check_is_fitted(self, "model_")
-        return copy.deepcopy(self._mean_encoder())
+        return copy.deepcopy(self._mean_encoder()).cpu()
 
     def _mean_encoder(self) -> MeanEncoder:
         """The encoder as a module from raw X, sharing the model's weights."""

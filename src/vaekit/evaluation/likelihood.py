@@ -36,6 +36,7 @@ from vaekit.training.schedules import cosine
 _SAMPLES = 50  # importance samples decoded at a time, at most
 _VALUES = 2**20  # decoded values at a time
 _MAPS = 2**22  # values of maps of images at a time on a CPU: what its cache holds, as most maps are smaller than images
+_GPU_VALUES, _GPU_MAPS = 2**24, 2**28  # the same on a GPU, which small batches leave idle; a map takes 1 GiB at most
 _FITTED_VALUES = 2**22  # raw parameters times rows in a step of `fit_independent`
 
 
@@ -140,18 +141,21 @@ def score_density(model: PixelCNN, rows: Rows) -> np.ndarray:
 
 
 def codes_that_fit(model: nn.Module, shape: Sequence[int]) -> int:
-    """Codes that are decoded at a time, at least 1, so that a processor's cache holds the values.
+    """Codes that are decoded at a time, at least 1: on a processor so few that its cache holds the values.
 
     What convolutions give is wider than the image; where it goes through memory a score takes several times as long.
+    A GPU gets more, as many as a small one has memory for.
 
     Args:
         model: the most channels of its convolutions count.
         shape: of a row.
     """
-    decoded = _VALUES // max(1, math.prod(shape))
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    values, maps = (_VALUES, _MAPS) if on_cpu else (_GPU_VALUES, _GPU_MAPS)
+    decoded = values // max(1, math.prod(shape))
     channels = max((m.out_channels for m in model.modules() if isinstance(m, nn.Conv2d)), default=0)
-    if channels and next(model.parameters()).device.type == "cpu":
-        decoded = min(decoded, _MAPS // (channels * math.prod(shape[-2:])))
+    if channels:
+        decoded = min(decoded, maps // (channels * math.prod(shape[-2:])))
     return max(1, decoded)
 
 
