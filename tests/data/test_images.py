@@ -157,7 +157,9 @@ def test_folders_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "b.bmp").write_bytes((tmp_path / "b.bmp").read_bytes()[:-6])
     b = repr(str(tmp_path / "b.bmp"))
     assert refused(tmp_path) == f"{b} is damaged: its pixels cannot be read to the end."
-    assert refused(tmp_path, "graph") == "PATH is a folder, which is no graph."
+    assert refused(tmp_path, "graph") == (
+        "The folder PATH holds no edges.csv (or edges.tsv, edges.txt), so it is no graph."
+    )
 
 
 def test_an_animation_gives_its_first_frame_and_says_so(tmp_path: Path) -> None:

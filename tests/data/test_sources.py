@@ -104,7 +104,9 @@ def test_another_kind_as_a_graph(tmp_path: Path) -> None:
         (tmp_path / name).write_text("1 2\n")
         message = f"{str(tmp_path / name)!r} is no graph: edge lists (.csv, .tsv, .txt), .graphml and .npz are."
         assert refused(str(tmp_path / name), "graph") == message
-    assert refused(str(tmp_path), "graph") == f"{str(tmp_path)!r} is a folder, which is no graph."
+    assert refused(str(tmp_path), "graph") == (
+        f"The folder {str(tmp_path)!r} holds no edges.csv (or edges.tsv, edges.txt), so it is no graph."
+    )
     (tmp_path / "out.links").write_text("1 2\n")
     assert read(tmp_path / "out.links", "graph").X.names == ("1", "2")
 

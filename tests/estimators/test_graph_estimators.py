@@ -1041,3 +1041,41 @@ def test_patience_needs_validation_edges(cls):
     assert said(OptionError, lambda: estimator.fit(graph)) == sentence
     split = split_edges(graph, val=0.0, random_state=0)
     assert said(OptionError, lambda: estimator.fit(split.train, validation=split)) == sentence
+
+
+MEASURES = np.random.default_rng(3).normal(size=(34, 3))
+
+
+@pytest.mark.parametrize("cls", [GAE, VGAE])
+def test_units_of_dense_features_do_not_matter(cls, tmp_path):
+    karate, other = networkx.karate_club_graph(), networkx.star_graph(5)
+    factor, shift = np.array([1000.0, 1.0, 0.01]), np.array([5.0, -3.0, 40.0])
+    models = [cls(**SMALL).fit(Graph(karate, x)) for x in (MEASURES, MEASURES * factor + shift)]
+    few = MEASURES[:6]
+    plain, scaled = (model.transform() for model in models)
+    np.testing.assert_allclose(plain, scaled, rtol=1e-3, atol=1e-4)
+    new = [model.transform(Graph(other, x)) for model, x in zip(models, (few, few * factor + shift), strict=True)]
+    np.testing.assert_allclose(*new, rtol=1e-3, atol=1e-4)
+    assert not np.allclose(new[0], models[1].transform(Graph(other, few)), atol=0.1)
+    models[1].save(tmp_path / "model")
+    np.testing.assert_array_equal(vaekit.load(tmp_path / "model").transform(), scaled)
+
+
+@pytest.mark.parametrize(
+    ("features", "options", "expected"),
+    [
+        (np.eye(34), {}, np.eye(34)),
+        (scipy.sparse.csr_array(3 * np.eye(34)), {}, 3 * np.eye(34)),
+        (np.full((34, 1), 4.0), {"unit_features": True}, np.ones((34, 1))),
+        (np.full((34, 1), 4.0), {}, np.zeros((34, 1))),
+    ],
+)
+def test_which_features_are_standardised(features, options, expected):
+    graph = Graph(networkx.karate_club_graph(), features)
+    model = VGAE(**SMALL, **options).fit(graph)
+    np.testing.assert_array_equal(model._tensors_of(graph, torch.device("cpu")).features.dense(), expected)
+
+
+def test_that_features_are_standardised_is_said(capsys):
+    VGAE(**{**SMALL, "verbose": 1}).fit(Graph(networkx.karate_club_graph(), MEASURES.round(1)))
+    assert "features: standardised, as they run from -2.8 to 3.3" in capsys.readouterr().err

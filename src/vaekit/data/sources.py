@@ -42,7 +42,8 @@ def read(source: str | os.PathLike[str], kind: str | None = None) -> Dataset:
 
     Args:
         source: a name (see `dataset_names`), or a path: .csv (.gz), .parquet, .npy, .npz, IDX (.gz), a folder of
-            images, .graphml, or an edge list (.tsv, .txt; .csv and other text with kind="graph").
+            images, .graphml, an edge list (.tsv, .txt; .csv and other text with kind="graph"), or a folder with
+            edges.csv and nodes.csv.
         kind: "array", "table", "images" or "graph", where the data do not say or are to be read otherwise:
             "array" flattens images.
 
@@ -68,9 +69,7 @@ def read(source: str | os.PathLike[str], kind: str | None = None) -> Dataset:
     if text in names and not (means_path and os.path.exists(path)):
         return _as(load_dataset(text), kind)
     if text and os.path.isdir(path):
-        if kind == "graph":
-            raise DataError(f"{quoted(text)} is a folder, which is no graph.")
-        return _reader("images.read_folder")(path, kind)
+        return _reader(_of_folder(path, kind))(path, kind)
     if means_path:
         check_file(path)
     elif not text or not os.path.exists(path):
@@ -101,6 +100,13 @@ def _reader(where: str) -> Reader:
 def _by_ending(path: Path) -> str | None:
     name = path.name.lower()
     return next((reader for ending, reader in _ENDINGS.items() if name.endswith(ending)), None)
+
+
+def _of_folder(folder: Path, kind: str | None) -> str:
+    from vaekit.data.nodes import holds_graph
+
+    graph = kind == "graph" or (kind is None and holds_graph(folder))
+    return "nodes.read_graph_folder" if graph else "images.read_folder"
 
 
 def _by_content(path: Path) -> str:

@@ -23,9 +23,11 @@ from vaekit.estimators.graphparts import (
     check_validation,
     encoder_width,
     excluded_pairs,
+    feature_scaling,
     graph_from_tensors,
     graph_tensors,
     one_node,
+    span_to_standardise,
 )
 from vaekit.estimators.trained import TrainedEstimator, fitting
 from vaekit.evaluation.links import LINK_SCORES, link_scores
@@ -126,7 +128,10 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
             seed, device = resolve_seed(self.random_state), self._device()
             self.graph_ = graph
             self.n_features_in_ = graph.n_features if self.use_features else 0
-            self.fitted_ = {"seed": seed}
+            self.fitted_ = {"seed": seed, "standardised": False}
+            if self.n_features_in_ and not self.unit_features and (span := span_to_standardise(graph)):
+                self.fitted_["standardised"] = True
+                self._say(f"features: standardised, as they run from {span[0]:g} to {span[1]:g}")
             self.history_ = []
             x = self._tensors_of(graph, device)
             with isolated_rng(seed):
@@ -182,7 +187,8 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
 
     def _tensors_of(self, graph: Graph, device: torch.device) -> GraphTensors:
         own, unit = self.n_features_in_ > 0, self._params["unit_features"]
-        features = Features(graph, use=own, unit_rows=unit, device=device)
+        scaling = feature_scaling(self.graph_) if self.fitted_.get("standardised") else None
+        features = Features(graph, use=own, unit_rows=unit, scaling=scaling, device=device)
         return GraphTensors(features, Adjacency(graph, device))
 
     def _checked(self, graph: Any) -> Graph:

@@ -39,6 +39,21 @@ def check_feature_names(graph: Graph, fitted: Graph) -> None:
     )
 
 
+def span_to_standardise(graph: Graph) -> tuple[float, float] | None:
+    """The least and the largest of dense features, unless all lie from 0 to 1, as indicators and shares do."""
+    if not isinstance(graph.features, np.ndarray) or not graph.features.size:
+        return None
+    low, high = float(graph.features.min()), float(graph.features.max())
+    return None if low >= 0 and high <= 1 else (low, high)
+
+
+def feature_scaling(graph: Graph) -> tuple[np.ndarray, np.ndarray]:
+    """(F,) means and standard deviations of dense features; 1 for a constant one."""
+    values = np.asarray(graph.features, np.float64)
+    scale = values.std(0)
+    return values.mean(0), np.where(scale > 0, scale, 1.0)
+
+
 def check_validation(graph: Graph, split: EdgeSplit) -> None:
     """Raise DataError where the graph to train on is not that of the split, or holds edges that it holds out."""
     check_split("validation", split)

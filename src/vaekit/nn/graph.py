@@ -131,6 +131,7 @@ class Features:
         graph: the graph whose features they are.
         use: whether to use them; False, or a graph without features, is X = I.
         unit_rows: scale each node's features to unit length; rows of zeros stay.
+        scaling: (F,) location and scale, by which dense features are standardised.
         device, dtype: of the tensors.
 
     Attributes:
@@ -143,6 +144,7 @@ class Features:
         *,
         use: bool = True,
         unit_rows: bool = False,
+        scaling: tuple[np.ndarray, np.ndarray] | None = None,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -155,6 +157,8 @@ class Features:
         if values is None:
             return
         sparse = scipy.sparse.issparse(values)
+        if scaling is not None:
+            values = (values - scaling[0]) / scaling[1]
         if unit_rows:
             squares: Any = values.astype(np.float64) ** 2
             length = np.sqrt(np.asarray(squares.sum(1)).reshape(-1))
