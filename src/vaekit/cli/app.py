@@ -20,8 +20,8 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="Name of a data set, or a file: .csv .parquet .npy .npz, IDX, .graphml, edge list; or a folder of images, or one "
-        "with edges.csv and nodes.csv.",
+        help="Name of a data set, or a file: .csv .parquet .npy .npz, IDX, .graphml, edge list; or a folder of images, "
+        "or with edges.csv and nodes.csv.",
     ),
 ]
 Out = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Ends in .csv .parquet .npy or .npz.")]
