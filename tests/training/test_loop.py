@@ -133,6 +133,37 @@ def test_stopping_and_resuming_ends_in_the_same_bits(tmp_path, stops, average, a
     ]
 
 
+@pytest.mark.parametrize("adversarial", [False, True])
+def test_compiled_steps_are_compared_and_the_comparison_leaves_no_trace(monkeypatch, adversarial):
+    seen = []
+
+    def compiled(value, options):
+        assert options == {"fallback_random": True}
+        return lambda x, factor: (seen.append(len(x)), value(x, factor))[1]
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    settings = {"epochs": 2, "batch_size": 8, "learning_rate": 0.05}
+    plain, state = run(TrainingSettings(**settings), adversarial=adversarial)
+    other, state_too = run(TrainingSettings(**settings, compile=True), adversarial=adversarial)
+    assert equal(plain, other) and len(seen) == 1 + 2 * 7
+    assert [epoch["train"] for epoch in state.history] == [epoch["train"] for epoch in state_too.history]
+
+
+def test_wrong_gradients_of_a_compiler_are_refused(monkeypatch):
+    def compiled(value, **_):
+        def wrong(x, factor):
+            values = value(x, factor)
+            return 1.2 * values - 0.2 * values.detach()
+
+        return wrong
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    with pytest.raises(
+        TrainingError, match=r"^torch.compile gives other gradients than the model's, \d+% of .* compile=False"
+    ):
+        run(TrainingSettings(epochs=1, batch_size=8, compile=True))
+
+
 def test_the_best_epoch_is_kept():
     scores = iter([1.0, 3.0, 2.0, 2.5, 0.0, 0.0])
     weights = []

@@ -86,7 +86,7 @@ class VAE(BoundEstimator, DensityEstimator):
         validation_every: epochs from one look at the held-out rows to the next.
         patience: epochs without a better held-out score before training stops, or None.
         precision: "float32", or "bfloat16" for the networks, faster for large ones where a processor has it.
-        compile: run the step through torch.compile.
+        compile: run the step through torch.compile, once its gradients on a first batch agree with the model's.
         warm_start: go on from the weights of the last fit, with the same rows held out.
         device: "auto", "cpu", "cuda", ...
         callbacks: functions of an epoch's record.

@@ -21,6 +21,7 @@ from vaekit.training.schedules import SCHEDULES, warm_up
 
 Value = Callable[[Any, float], Tensor]
 Callback = Callable[[dict[str, Any]], object]
+_ALIKE = {"float32": 0.02, "bfloat16": 0.1}  # of the length of a parameter's gradient: what rounding may change
 _LOOK = 200  # steps between looks at whether the loss is still a number
 _SMALL_WORK = 30_000_000  # multiply-adds of a forward pass below which a second thread costs more than it gives
 
@@ -88,7 +89,7 @@ class TrainingSettings:
         validate_every: epochs from one validation to the next; the last epoch is always validated.
         patience: epochs without a better validation score, after the warm-up, before training stops; None: never.
         precision: "float32", or "bfloat16" for the networks (a processor that has no such arithmetic is warned of).
-        compile: whether to run the step through torch.compile.
+        compile: whether to run the step through torch.compile; its gradients are compared with the model's own first.
     """
 
     epochs: int = 100
@@ -139,7 +140,8 @@ def train(
 
     Raises:
         OptionError: within torch.inference_mode().
-        TrainingError: the value turned NaN or infinite; `model` then holds the last good weights.
+        TrainingError: the value turned NaN or infinite, `model` then holds the last good weights; or compiled gradients
+            are not the model's.
         Interrupted: the checkpoint was asked to stop and has been written.
     """
     if torch.is_inference_mode_enabled():
@@ -198,7 +200,9 @@ def _train(
             part.load_state_dict(state.tensors[name])
         set_rng_state(state.tensors["rng"])
 
-    run = torch.compile(value) if settings.compile else value
+    run = value
+    if settings.compile:
+        run = torch.compile(value, options={"fallback_random": True})  # the random numbers are those of `value`
     autocast = contextlib.nullcontext()
     if settings.precision == "bfloat16":
         onednn = torch.backends.mkldnn.is_available()
@@ -216,6 +220,7 @@ def _train(
     steps = len(sizes)
     total, warm = settings.epochs * steps, settings.kl_warmup * steps
 
+    compared = False
     while state.epoch < settings.epochs and not _out_of_patience(state, settings):
         began = time.monotonic() - state.seconds
         epoch_rng, first = rng_state(), state.step
@@ -232,6 +237,9 @@ def _train(
             now = state.epoch * steps + step
             learning_rate = settings.learning_rate * factor(now, total)
             x = rows.take(order[step])
+            if run is not value and not compared:
+                _compare(model, value, run, x, warm_up(now, warm), autocast, _ALIKE[settings.precision])
+                compared = True
             with autocast:
                 each = run(x, warm_up(now, warm))
             each.backward(torch.full_like(each, -1 / each.numel()))  # of minus the mean
@@ -280,6 +288,41 @@ def _train(
     model.load_state_dict(state.tensors["best"])
     model.eval()
     return state
+
+
+def _compare(
+    model: nn.Module,
+    value: Value,
+    run: Value,
+    x: Any,
+    factor: float,
+    autocast: contextlib.AbstractContextManager[Any],
+    alike: float,
+) -> None:
+    """Raise TrainingError unless the compiled value of a batch has the gradients of the value; all stays as it was."""
+    networks = [model, value.network] if isinstance(value, Adversarial) else [model]
+    parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
+    buffers = [(buffer, buffer.clone()) for network in networks for buffer in network.buffers()]
+    before, found = rng_state(), list[list[Tensor]]()
+    for each in (value, run):
+        set_rng_state(before)
+        with autocast:
+            values = each(x, factor)
+        values.backward(torch.full_like(values, -1 / values.numel()))
+        found.append([torch.zeros_like(p) if p.grad is None else p.grad for p in parameters])
+        for parameter in parameters:
+            parameter.grad = None
+        for buffer, kept in buffers:
+            buffer.copy_(kept)
+    set_rng_state(before)
+    length = torch.stack([gradient.norm() for gradient in found[0]])
+    apart = torch.stack([(a - b).norm() for a, b in zip(*found, strict=True)])
+    share = float((apart / (length + 0.01 * length.norm()).clamp_min(1e-30)).max())
+    if share > alike:
+        raise TrainingError(
+            f"torch.compile gives other gradients than the model's, {share:.0%} of their length apart, which is a "
+            f"fault of PyTorch {torch.__version__} with this model: use compile=False."
+        )
 
 
 def _out_of_patience(state: TrainingState, settings: TrainingSettings) -> bool:
