@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ from torch.distributions import Categorical, Distribution, MixtureSameFamily, Mu
 
 from vaekit.distributions import DiagonalMixture, DiagonalNormal
 from vaekit.errors import MissingDependencyError
+
+_NONE = torch.Size()
 
 
 class Prior(nn.Module, ABC):
@@ -139,13 +141,36 @@ class FlowPrior(Prior):
         self.latent_dim = latent_dim
         self.flow = zuko.flows.NSF(latent_dim, transforms=transforms, hidden_features=tuple(hidden))
 
-    @torch.compiler.disable
     def forward(self, encoder: Callable[[Tensor], Distribution] | None = None) -> Distribution:
         """p(z) by the change of variables."""
-        p = self.flow()
-        # Inductor of PyTorch 2.13 on a CPU gives wrong gradients of the splines, as far off as they are long.
-        p.log_prob = torch.compiler.disable(p.log_prob)
-        return p
+        return _Flow(self.latent_dim, self.flow)
+
+    def keep_uncompiled(self) -> None:
+        """Have torch.compile leave flows alone, from here on.
+
+        Inductor of PyTorch 2.13 gives wrong gradients of the splines on a CPU, as far off as they are long.
+        """
+        if _Flow.log_prob is _Flow.density:  # only now, as the compiler takes seconds to import
+            _Flow.log_prob = torch.compiler.disable(_Flow.density)
+            FlowPrior.forward = torch.compiler.disable(FlowPrior.forward)
+
+
+class _Flow(Distribution):
+    """A flow's distribution."""
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, latent_dim: int, flow: nn.Module) -> None:
+        super().__init__(event_shape=torch.Size((latent_dim,)), validate_args=False)
+        self._flow = flow
+
+    def density(self, value: Tensor) -> Tensor:
+        return self._flow().log_prob(value)
+
+    log_prob = density
+
+    def rsample(self, sample_shape: torch.Size = _NONE) -> Tensor:
+        return self._flow().rsample(sample_shape)
 
 
 class FittedMixture(Prior):

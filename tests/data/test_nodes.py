@@ -76,9 +76,11 @@ def test_parquet_gzip_and_categories(tmp_path):
 def test_what_says_nothing_of_a_node_is_set_aside(folder):
     rows = "".join(f"n{i},{i % 3},{'ab'[i % 2]},{i},L{i},2020-01-{i + 1:02}\n" for i in range(9))
     data = read(folder("node,x,kind,Label,bio,born\n" + rows, "n0,n1\n"))
-    assert data.X.feature_names == ("x", "kind=a", "kind=b", "Label")
+    assert data.X.feature_names == ("x", "kind=a", "kind=b")
     assert data.y is None
-    assert "Set aside: 'bio', 'born' (times, or text with a level for each node or over 50)." in data.note
+    assert (
+        "Set aside: 'Label', 'bio', 'born' (empty, times, or text with a level for each node or over 50)." in data.note
+    )
 
 
 def test_a_table_of_names_alone_gives_the_nodes(folder):
@@ -97,27 +99,68 @@ def test_edges_alone_are_a_graph_if_one_is_asked_for(folder):
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ("node,x\nann,1\nbob,2\n", "'PATH/edges.csv' holds the node 'cid', which 'PATH/nodes.csv' does not name."),
+        (
+            "node,x\nann,1\nbob,2\n",
+            "'PATH/edges.csv' holds the node 'cid', which column 'node' of 'PATH/nodes.csv' does not name.",
+        ),
         (
             "node,x\nann,1\ndan,2\n",
-            "'PATH/edges.csv' holds the node 'bob', which 'PATH/nodes.csv' does not name, nor 1 other.",
+            "'PATH/edges.csv' holds the node 'bob', which column 'node' of 'PATH/nodes.csv' does not name, nor 1 other.",
         ),
         ("node,x\nann,1\nbob,2\nann,3\n", "Column 'node' of 'PATH/nodes.csv' names the node 'ann' more than once."),
-        ("node,x\nann,1\n,2\n", "Column 'node' of 'PATH/nodes.csv' must name every node, but 1 of its cells is empty."),
+        (
+            "node,x\nann,1\nNA,2\n",
+            "Column 'node' of 'PATH/nodes.csv' must name every node, but 1 of its rows have no value there (an empty cell, "
+            "NA, null, ...).",
+        ),
+        (
+            "node,t=X,t\nann,1,X\nbob,2,Y\ncid,2,Y\n",
+            "'PATH/nodes.csv' gives two features the name 't=X': rename a column.",
+        ),
         (
             "node,x\n1.5,1\n2.5,2\n",
             "Column 'node' of 'PATH/nodes.csv' must name the nodes by text or whole numbers; it holds Float64.",
         ),
         (
             "node,x\nann,1\nbob,\ncid,\n",
-            "Column 'x' of 'PATH/nodes.csv' is missing for 2 of 3 nodes: fill it (`vaekit fit` and `vaekit impute` on the "
-            "table do), or leave the column out.",
+            "Column 'x' of 'PATH/nodes.csv' is missing or infinite for 2 of 3 nodes: fill it (`vaekit fit` and `vaekit "
+            "impute` on the table do), or leave the column out.",
         ),
         ("node\n", "'PATH/nodes.csv' has a header but no rows."),
     ],
 )
 def test_faults(folder, nodes, message):
     assert refused(folder(nodes)) == message
+
+
+def test_blanks_categories_and_loops(tmp_path):
+    (tmp_path / "edges.csv").write_text("ann,ann\n")
+    (tmp_path / "nodes.csv").write_text("node, town\n ann , X\nbob,X\ncid, Y\n")
+    graph = read(tmp_path).X
+    assert graph.names == ("ann", "bob", "cid") and graph.n_edges == 0
+    assert graph.features.tolist() == [[1, 0], [1, 0], [0, 1]]
+    (tmp_path / "nodes.csv").unlink()
+    pl.DataFrame({"id": pl.Series(["ann", "bob"], dtype=pl.Categorical)}).write_parquet(tmp_path / "nodes.parquet")
+    assert read(tmp_path).X.names == ("ann", "bob")
+
+
+def test_a_header_that_was_taken_for_an_edge_is_said(folder):
+    found = refused(folder("node,x\nann,1\nbob,2\ncid,3\n", "person,friend\nann,bob\nbob,cid\n"))
+    assert found.startswith(
+        "'PATH/edges.csv' holds the node 'person', which column 'node' of 'PATH/nodes.csv' does not name, nor 1 other."
+    )
+    assert found.endswith("if it is a header, name its cells source and target.")
+
+
+def test_tables_of_nodes_that_are_not_read_are_refused(folder):
+    path = folder(None)
+    (path / "nodes.tsv").write_text("node\tx\nann\t1\n")
+    assert refused(path) == "nodes.tsv in 'PATH' is not read: nodes stand in nodes.csv or nodes.parquet."
+
+
+def test_a_graph_is_no_table(folder):
+    with pytest.raises(DataError, match="holds a graph, which is read with --kind graph only"):
+        read(folder("node\nann\nbob\ncid\n"), "table")
 
 
 def test_two_files_of_edges_are_refused(folder):
@@ -135,4 +178,7 @@ def test_a_model_sees_the_features(tmp_path):
     assert model.transform(graph).shape == (30, 2)
     (tmp_path / "nodes.csv").write_text("node,x,town\n" + "".join(f"{i},{i / 30},{'XZ'[i % 2]}\n" for i in range(30)))
     with pytest.raises(DataError, match="town=Y"):
+        model.transform(read(tmp_path).X)
+    (tmp_path / "nodes.csv").write_text("node,x\n" + "".join(f"{i},{i / 30}\n" for i in range(30)))
+    with pytest.raises(DataError, match=r"has 1 features, but VGAE was fitted with 3. It lacks 'town=X', 'town=Y'."):
         model.transform(read(tmp_path).X)

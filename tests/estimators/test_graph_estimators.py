@@ -1061,21 +1061,46 @@ def test_units_of_dense_features_do_not_matter(cls, tmp_path):
     np.testing.assert_array_equal(vaekit.load(tmp_path / "model").transform(), scaled)
 
 
+SPAN = np.arange(34.0)[:, None]
+
+
 @pytest.mark.parametrize(
     ("features", "options", "expected"),
     [
         (np.eye(34), {}, np.eye(34)),
         (scipy.sparse.csr_array(3 * np.eye(34)), {}, 3 * np.eye(34)),
         (np.full((34, 1), 4.0), {"unit_features": True}, np.ones((34, 1))),
-        (np.full((34, 1), 4.0), {}, np.zeros((34, 1))),
+        (np.full((34, 1), 4.0), {}, np.full((34, 1), 4.0)),
+        (np.hstack([np.eye(34), SPAN]), {}, np.hstack([np.eye(34), (SPAN - 16.5) / SPAN.std()])),
     ],
 )
 def test_which_features_are_standardised(features, options, expected):
     graph = Graph(networkx.karate_club_graph(), features)
     model = VGAE(**SMALL, **options).fit(graph)
-    np.testing.assert_array_equal(model._tensors_of(graph, torch.device("cpu")).features.dense(), expected)
+    found = model._tensors_of(graph, torch.device("cpu")).features.dense()
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_sparse_features_of_another_graph_are_standardised_as_those_of_fit():
+    karate = networkx.karate_club_graph()
+    model = VGAE(**SMALL).fit(Graph(karate, MEASURES))
+    found = model.transform(Graph(karate, scipy.sparse.csr_array(MEASURES)))
+    np.testing.assert_allclose(found, model.transform(), rtol=1e-5, atol=1e-6)
+
+
+def test_own_encoders_get_features_as_they_are():
+    class Kept(nn.Module):
+        def forward(self, features, adjacency):
+            self.seen = features
+            return features
+
+    graph = Graph(networkx.karate_club_graph(), MEASURES)
+    model = VGAE(**SMALL, encoder=Kept()).fit(graph)
+    model.transform()
+    np.testing.assert_allclose(model.model_.encoder.body.seen, MEASURES, rtol=1e-6)
 
 
 def test_that_features_are_standardised_is_said(capsys):
-    VGAE(**{**SMALL, "verbose": 1}).fit(Graph(networkx.karate_club_graph(), MEASURES.round(1)))
-    assert "features: standardised, as they run from -2.8 to 3.3" in capsys.readouterr().err
+    VGAE(**{**SMALL, "verbose": 1}).fit(Graph(networkx.karate_club_graph(), np.hstack([np.eye(34), MEASURES])))
+    said = "features: 3 of 37 columns standardised, as they do not lie from 0 to 1"
+    assert said in capsys.readouterr().err

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+import vaekit
 from vaekit.data.rows import Rows
-from vaekit.errors import TrainingError
+from vaekit.errors import OptionError, TrainingError
 from vaekit.training.checkpoint import Checkpoint, TrainingState
 from vaekit.training.loop import Adversarial, Interrupted, TrainingSettings, train
 from vaekit.training.optimizer import FusedAdam
@@ -159,8 +160,20 @@ def test_wrong_gradients_of_a_compiler_are_refused(monkeypatch):
 
     monkeypatch.setattr(torch, "compile", compiled)
     with pytest.raises(
-        TrainingError, match=r"^torch.compile gives other gradients than the model's, \d+% of .* compile=False"
+        OptionError, match=r"^compile=True: torch.compile gives other gradients .* use compile=False\.$"
     ):
+        run(TrainingSettings(epochs=1, batch_size=8, compile=True))
+    X = (np.random.default_rng(0).random((40, 6)) < 0.5).astype("uint8")
+    model = vaekit.VAE(2, hidden=(4,), epochs=2, random_state=0, verbose=0).fit(X)
+    before = model.score_samples(X, 3)
+    with pytest.raises(OptionError, match="compile=True"):
+        model.set_params(compile=True).fit(X)
+    np.testing.assert_array_equal(model.score_samples(X, 3), before)
+
+
+def test_a_compiler_whose_gradients_are_no_numbers_is_refused(monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda value, **_: lambda x, factor: value(x, factor) * torch.nan)
+    with pytest.raises(OptionError, match="compile=True"):
         run(TrainingSettings(epochs=1, batch_size=8, compile=True))
 
 

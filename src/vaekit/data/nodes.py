@@ -10,7 +10,7 @@ import numpy as np
 
 from vaekit.data.csvtext import check_utf8
 from vaekit.data.edgelists import parse_edges
-from vaekit.data.files import opened, quoted
+from vaekit.data.files import opened, quoted, reading
 from vaekit.data.graphs import graph_dataset
 from vaekit.data.tables import read_csv, read_parquet
 from vaekit.errors import DataError, join
@@ -27,8 +27,9 @@ _MOST_LEVELS = 50  # of a column of text that is one-hot coded
 
 
 def holds_graph(folder: Path) -> bool:
-    """Whether there are files of both kinds, so that no one need say that the folder is a graph."""
-    return all(any((folder / name).is_file() for name in names) for names in (_EDGES, _NODES))
+    """Whether there are edges and a table of nodes, so that no one need say that the folder is a graph."""
+    with reading(folder):
+        return any((folder / name).is_file() for name in _EDGES) and any(folder.glob("nodes.*"))
 
 
 def read_graph_folder(folder: Path, kind: str | None = None) -> Dataset:
@@ -58,22 +59,28 @@ def read_graph_folder(folder: Path, kind: str | None = None) -> Dataset:
     >>> graph.features.tolist()
     [[31.0, 1.0, 0.0], [40.0, 0.0, 1.0], [25.0, 1.0, 0.0]]
     """
-    path, table = _one_of(folder, _EDGES), _one_of(folder, _NODES)
+    with reading(folder):
+        path, table = _one_of(folder, _EDGES), _one_of(folder, _NODES)
+        other = next((found.name for found in sorted(folder.glob("nodes.*")) if found != table), None)
     if path is None:
         raise DataError(f"The folder {quoted(folder)} holds no edges.csv (or edges.tsv, edges.txt), so it is no graph.")
+    if other is not None:
+        raise DataError(f"{other} in {quoted(folder)} is not read: nodes stand in nodes.csv or nodes.parquet.")
     with opened(path) as file:
         known, said = parse_edges(check_utf8(file.read(), path), path)
     if table is None:
         return graph_dataset(str(folder), known, quoted(path), said)
-    frame = (read_parquet if table.suffix == ".parquet" else read_csv)(table, "table").X
+    frame = _plain((read_parquet if table.suffix == ".parquet" else read_csv)(table, "table").X)
     key = next((c for key in _KEYS for c in frame.columns if c.lower() == key), frame.columns[0])
     names = _names(frame[key], table)
     label = next((c for c in frame.columns if c.lower() == "label" and c != key), None)
     labels = None if label is None else _labels(frame[label])
-    features, columns, remarks = _features(frame.drop([key] if labels is None else [key, label]), table)
+    features, columns, aside = _features(frame.drop([key] if label is None else [key, label]), table)
+    aside = aside if label is None or labels is not None else [label, *aside]
+    edges = known.edges
     graph = Graph.from_edges(
-        _placed(known, names, path, table),
-        np.asarray(known.adjacency[known.edges[:, 0], known.edges[:, 1]]).reshape(-1),
+        _placed(known, names, f"{quoted(path)} holds the node", f"column {key!r} of {quoted(table)}", said),
+        np.asarray(known.adjacency[edges[:, 0], edges[:, 1]]).reshape(-1) if len(edges) else None,
         n_nodes=len(names),
         features=features,
         labels=labels,
@@ -82,7 +89,9 @@ def read_graph_folder(folder: Path, kind: str | None = None) -> Dataset:
     if names == list(map(str, range(len(names)))):
         graph.names, graph.numbered = None, True
     graph.feature_names = columns
-    told = [*said[1:], *known.notes, f"Column {key!r} names the nodes.", *remarks]
+    told = [*said[1:], *known.notes, f"Column {key!r} names the nodes."]
+    if aside:
+        told.append(f"Set aside: {join(aside)} (empty, times, or text with a level for each node or over 50).")
     return graph_dataset(str(folder), graph, f"{quoted(path)} and {table.name}", told)
 
 
@@ -100,9 +109,9 @@ def _names(column: pl.Series, table: Path) -> list[str]:
     if not (column.dtype.is_integer() or column.dtype == pl.String):
         raise DataError(f"{where} must name the nodes by text or whole numbers; it holds {column.dtype}.")
     if column.null_count():
-        empty = column.null_count()
         raise DataError(
-            f"{where} must name every node, but {empty} of its cells {'is' if empty == 1 else 'are'} empty."
+            f"{where} must name every node, but {column.null_count()} of its rows have no value there (an empty cell, "
+            "NA, null, ...)."
         )
     names = column.cast(pl.String)
     twice = names.filter(names.is_duplicated())
@@ -111,15 +120,24 @@ def _names(column: pl.Series, table: Path) -> list[str]:
     return names.to_list()
 
 
-def _placed(known: Graph, names: list[str], path: Path, table: Path) -> np.ndarray:
+def _placed(known: Graph, names: list[str], holds: str, where: str, said: Sequence[str]) -> np.ndarray:
     """The edges by the places of their nodes in the table."""
     place = {name: number for number, name in enumerate(names)}
     called = known.names or tuple(map(str, range(known.n_nodes)))
     missing = [name for name in called if name not in place]
     if missing:
         more = f", nor {count(len(missing) - 1, 'other')}" if len(missing) > 1 else ""
-        raise DataError(f"{quoted(path)} holds the node {missing[0]!r}, which {quoted(table)} does not name{more}.")
-    return np.array([place[name] for name in called])[known.edges]
+        header = "".join(f" {sentence}" for sentence in said if "if it is a header" in sentence)
+        raise DataError(f"{holds} {missing[0]!r}, which {where} does not name{more}.{header}")
+    return np.array([place[name] for name in called], np.int64)[known.edges]
+
+
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """The table with categories as text, and text without blanks around it."""
+    import polars as pl
+
+    text = [name for name, kind in frame.schema.items() if kind in (pl.String, pl.Categorical, pl.Enum)]
+    return frame.with_columns(pl.col(text).cast(pl.String).str.strip_chars()) if text else frame
 
 
 def _labels(column: pl.Series) -> np.ndarray | None:
@@ -134,31 +152,32 @@ def _labels(column: pl.Series) -> np.ndarray | None:
 
 
 def _features(frame: pl.DataFrame, table: Path) -> tuple[np.ndarray | None, tuple[str, ...] | None, list[str]]:
-    """(N, F) features, the names of their columns, and what there is to say."""
+    """(N, F) features, the names of their columns, and the columns of the table that give none."""
     import polars as pl
 
     made: list[tuple[str, np.ndarray]] = []
     aside: list[str] = []
     for column in frame.get_columns():
-        name, is_text = column.name, column.dtype in (pl.String, pl.Categorical, pl.Enum)
+        name = column.name
         if column.dtype.is_numeric() or column.dtype == pl.Boolean:
             values = column.cast(pl.Float64).to_numpy()
-            if np.isnan(values).any():
-                empty = int(np.isnan(values).sum())
+            bad = int((~np.isfinite(values)).sum())
+            if bad:
                 raise DataError(
-                    f"Column {name!r} of {quoted(table)} is missing for {empty} of {len(values)} nodes: "
-                    "fill it (`vaekit fit` and `vaekit impute` on the table do), or leave the column out."
+                    f"Column {name!r} of {quoted(table)} is missing or infinite for {bad} of {len(values)} nodes: fill "
+                    "it (`vaekit fit` and `vaekit impute` on the table do), or leave the column out."
                 )
             made.append((name, values))
             continue
-        levels = column.cast(pl.String).drop_nulls().unique().sort().to_list() if is_text else []
+        levels = column.drop_nulls().unique().sort().to_list() if column.dtype == pl.String else []
         if not 0 < len(levels) <= _MOST_LEVELS or len(levels) == len(column):
             aside.append(name)
             continue
-        text = column.cast(pl.String)
-        made += [(f"{name}={level}", (text == level).fill_null(False).to_numpy()) for level in levels]
-    remarks = [f"Set aside: {join(aside)} (times, or text with a level for each node or over 50)."] if aside else []
+        made += [(f"{name}={level}", (column == level).fill_null(False).to_numpy()) for level in levels]
     if not made:
-        return None, None, remarks
+        return None, None, aside
     names, columns = zip(*made, strict=True)
-    return np.stack(columns, 1).astype(np.float64), names, remarks
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{quoted(table)} gives two features the name {twice!r}: rename a column.")
+    return np.stack(columns, 1).astype(np.float64), names, aside

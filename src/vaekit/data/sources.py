@@ -105,7 +105,9 @@ def _by_ending(path: Path) -> str | None:
 def _of_folder(folder: Path, kind: str | None) -> str:
     from vaekit.data.nodes import holds_graph
 
-    graph = kind == "graph" or (kind is None and holds_graph(folder))
+    graph = kind == "graph" or (kind != "images" and holds_graph(folder))
+    if graph and kind not in (None, "graph"):
+        raise DataError(f"The folder {quoted(folder)} holds a graph, which is read with --kind graph only.")
     return "nodes.read_graph_folder" if graph else "images.read_folder"
 
 

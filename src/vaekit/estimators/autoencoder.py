@@ -43,7 +43,7 @@ class Autoencoder(LatentEstimator):
 
     Attributes:
         model_: the trained `vaekit.models.Autoencoder`.
-        encoder_: a copy of the encoder as an nn.Module from raw X to codes.
+        encoder_: a copy of the encoder, on the CPU, as an nn.Module from raw X to codes.
         history_, n_iter_, best_epoch_, schema_: as in `VAE`.
 
     Raises:

@@ -59,7 +59,7 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
     Attributes:
         model_: the trained `vaekit.models.ConditionalVAE`.
         classes_: labels in sorted order, where there are labels.
-        encoder_: a copy of the encoder as an nn.Module from raw X and coded conditions to posterior means.
+        encoder_: a copy of the encoder, on the CPU, as an nn.Module from raw X and coded conditions to posterior means.
         likelihood_, history_, n_iter_, best_epoch_, schema_: as of `vaekit.VAE`.
 
     Raises:
@@ -385,7 +385,7 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
     def encoder_(self) -> nn.Module:
         r"""A copy of the encoder: a module from raw X, (B, \*shape), and coded conditions, (B, C), to (B, L)."""
         check_is_fitted(self, "model_")
-        return copy.deepcopy(ConditionalMeanEncoder(self.model_, self._grey)).cpu()  # as new modules are
+        return copy.deepcopy(ConditionalMeanEncoder(self.model_, self._grey)).cpu()
 
     _n_features_out = property(lambda self: self.model_.latent_dim)
 

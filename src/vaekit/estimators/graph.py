@@ -23,11 +23,11 @@ from vaekit.estimators.graphparts import (
     check_validation,
     encoder_width,
     excluded_pairs,
+    feature_hint,
     feature_scaling,
     graph_from_tensors,
     graph_tensors,
     one_node,
-    span_to_standardise,
 )
 from vaekit.estimators.trained import TrainedEstimator, fitting
 from vaekit.evaluation.links import LINK_SCORES, link_scores
@@ -129,9 +129,14 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
             self.graph_ = graph
             self.n_features_in_ = graph.n_features if self.use_features else 0
             self.fitted_ = {"seed": seed, "standardised": False}
-            if self.n_features_in_ and not self.unit_features and (span := span_to_standardise(graph)):
-                self.fitted_["standardised"] = True
-                self._say(f"features: standardised, as they run from {span[0]:g} to {span[1]:g}")
+            if self.n_features_in_ and not self.unit_features and self.encoder is None:
+                scaling = feature_scaling(graph)
+                self.fitted_["standardised"] = scaling is not None
+                if scaling is not None:
+                    some = int((scaling[1] != 1).sum())
+                    self._say(
+                        f"features: {some} of {graph.n_features} columns standardised, as they do not lie from 0 to 1"
+                    )
             self.history_ = []
             x = self._tensors_of(graph, device)
             with isolated_rng(seed):
@@ -207,7 +212,9 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
                     "nodes not seen in training."
                 )
         elif graph.n_features != self.n_features_in_:
-            hint = "" if graph.n_features else " Give them as vaekit.Graph(graph, features)."
+            hint = (
+                feature_hint(graph, self.graph_) if graph.n_features else " Give them as vaekit.Graph(graph, features)."
+            )
             raise DataError(
                 f"The graph has {graph.n_features} features, but {type(self).__name__} was fitted with "
                 f"{self.n_features_in_}.{hint}"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vaekit.data.edges import EdgeSplit
 from vaekit.data.grapharrays import graph_arrays, graph_from_arrays
-from vaekit.errors import DataError, DataTypeError, OptionError
+from vaekit.errors import DataError, DataTypeError, OptionError, join
 from vaekit.models.graph import GraphTensors
 from vaekit.schema import Graph
 
@@ -39,19 +39,28 @@ def check_feature_names(graph: Graph, fitted: Graph) -> None:
     )
 
 
-def span_to_standardise(graph: Graph) -> tuple[float, float] | None:
-    """The least and the largest of dense features, unless all lie from 0 to 1, as indicators and shares do."""
+def feature_hint(graph: Graph, fitted: Graph) -> str:
+    """Which features only one of two graphs has, where both name them."""
+    given, known = graph.feature_names or (), fitted.feature_names or ()
+    missing, more = ([name for name in a if name not in b] for a, b in ((known, given), (given, known)))
+    if not given or not known:
+        return ""
+    return (f" It lacks {join(missing)}." if missing else "") + (f" Fit did not have {join(more)}." if more else "")
+
+
+def feature_scaling(graph: Graph) -> tuple[np.ndarray, np.ndarray] | None:
+    """(F,) locations and scales by which dense features are standardised; None where all are used as they are.
+
+    Columns that lie from 0 to 1, as indicators and shares do, and constant ones stay: location 0, scale 1.
+    """
     if not isinstance(graph.features, np.ndarray) or not graph.features.size:
         return None
-    low, high = float(graph.features.min()), float(graph.features.max())
-    return None if low >= 0 and high <= 1 else (low, high)
-
-
-def feature_scaling(graph: Graph) -> tuple[np.ndarray, np.ndarray]:
-    """(F,) means and standard deviations of dense features; 1 for a constant one."""
-    values = np.asarray(graph.features, np.float64)
-    scale = values.std(0)
-    return values.mean(0), np.where(scale > 0, scale, 1.0)
+    values = graph.features.astype(np.float64)
+    low, high = values.min(0), values.max(0)
+    kept = ((low >= 0) & (high <= 1)) | (low == high)
+    if kept.all():
+        return None
+    return np.where(kept, 0.0, values.mean(0)), np.where(kept, 1.0, values.std(0))
 
 
 def check_validation(graph: Graph, split: EdgeSplit) -> None:

@@ -96,7 +96,7 @@ class VAE(BoundEstimator, DensityEstimator):
 
     Attributes:
         model_: the trained `vaekit.models.VAE` or `HierarchicalVAE`.
-        encoder_: a copy of the encoder as an nn.Module from raw X to posterior means.
+        encoder_: a copy of the encoder, on the CPU, as an nn.Module from raw X to posterior means.
         likelihood_: name of the likelihood in use.
         history_: a dict per epoch.
         n_iter_, best_epoch_: epochs run, and the one whose weights were kept.

@@ -154,8 +154,9 @@ class VGAE(GraphEstimator):
             F) dense or None, the adjacency offers ``adjacency @ x``, `edge_index` and `edge_weight`. A linear head to
             q's parameters is added. `fit` works on a copy.
         dropout: rate on the input of each graph convolution.
-        unit_features: scale each node's features to unit length. Otherwise dense features that do not all lie from 0 to
-            1 are standardised, those of other graphs by the means and deviations of fit.
+        unit_features: scale each node's features to unit length. Otherwise columns of dense features that do not lie
+            from 0 to 1 are standardised, those of other graphs by the means and deviations of fit; an own `encoder`
+            gets them as they are.
         unit_length: scale all means to one length, which is learned.
         edge_bias: learn a number that is added to every inner product (of the Bernoulli-Poisson decoder, to every unit
             under the softplus). None: only under ``objective="elbo"``, where it starts so that codes of zero give the

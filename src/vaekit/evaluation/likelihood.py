@@ -36,7 +36,10 @@ from vaekit.training.schedules import cosine
 _SAMPLES = 50  # importance samples decoded at a time, at most
 _VALUES = 2**20  # decoded values at a time
 _MAPS = 2**22  # values of maps of images at a time on a CPU: what its cache holds, as most maps are smaller than images
-_GPU_VALUES, _GPU_MAPS = 2**24, 2**28  # the same on a GPU, which small batches leave idle; a map takes 1 GiB at most
+_GPU_VALUES, _GPU_MAPS = (
+    2**24,
+    2**26,
+)  # the same on a GPU, which small batches leave idle: parameters, and maps of 256 MiB
 _FITTED_VALUES = 2**22  # raw parameters times rows in a step of `fit_independent`
 
 
@@ -150,8 +153,9 @@ def codes_that_fit(model: nn.Module, shape: Sequence[int]) -> int:
         model: the most channels of its convolutions count.
         shape: of a row.
     """
-    on_cpu = next(model.parameters()).device.type == "cpu"
-    values, maps = (_VALUES, _MAPS) if on_cpu else (_GPU_VALUES, _GPU_MAPS)
+    values, maps = _VALUES, _MAPS
+    if next(model.parameters()).device.type != "cpu":
+        values, maps = _GPU_VALUES // getattr(getattr(model, "likelihood", None), "num_params", 1), _GPU_MAPS
     decoded = values // max(1, math.prod(shape))
     channels = max((m.out_channels for m in model.modules() if isinstance(m, nn.Conv2d)), default=0)
     if channels:

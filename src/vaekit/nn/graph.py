@@ -131,7 +131,7 @@ class Features:
         graph: the graph whose features they are.
         use: whether to use them; False, or a graph without features, is X = I.
         unit_rows: scale each node's features to unit length; rows of zeros stay.
-        scaling: (F,) location and scale, by which dense features are standardised.
+        scaling: (F,) location and scale, by which features are standardised; sparse ones become dense then.
         device, dtype: of the tensors.
 
     Attributes:
@@ -156,9 +156,10 @@ class Features:
         self._transposed: Tensor | None = None
         if values is None:
             return
-        sparse = scipy.sparse.issparse(values)
         if scaling is not None:
-            values = (values - scaling[0]) / scaling[1]
+            dense = values.toarray() if scipy.sparse.issparse(values) else values
+            values = (dense - scaling[0]) / scaling[1]
+        sparse = scipy.sparse.issparse(values)
         if unit_rows:
             squares: Any = values.astype(np.float64) ** 2
             length = np.sqrt(np.asarray(squares.sum(1)).reshape(-1))

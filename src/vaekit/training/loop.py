@@ -139,9 +139,8 @@ def train(
         The final state with its history.
 
     Raises:
-        OptionError: within torch.inference_mode().
-        TrainingError: the value turned NaN or infinite, `model` then holds the last good weights; or compiled gradients
-            are not the model's.
+        OptionError: within torch.inference_mode(), or compiled gradients are not the model's; nothing has changed then.
+        TrainingError: the value turned NaN or infinite; `model` then holds the last good weights.
         Interrupted: the checkpoint was asked to stop and has been written.
     """
     if torch.is_inference_mode_enabled():
@@ -202,6 +201,9 @@ def _train(
 
     run = value
     if settings.compile:
+        for module in model.modules():
+            if hasattr(module, "keep_uncompiled"):
+                module.keep_uncompiled()
         run = torch.compile(value, options={"fallback_random": True})  # the random numbers are those of `value`
     autocast = contextlib.nullcontext()
     if settings.precision == "bfloat16":
@@ -299,7 +301,7 @@ def _compare(
     autocast: contextlib.AbstractContextManager[Any],
     alike: float,
 ) -> None:
-    """Raise TrainingError unless the compiled value of a batch has the gradients of the value; all stays as it was."""
+    """Raise OptionError unless the compiled value of a batch has the gradients of the value; all stays as it was."""
     networks = [model, value.network] if isinstance(value, Adversarial) else [model]
     parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
     buffers = [(buffer, buffer.clone()) for network in networks for buffer in network.buffers()]
@@ -316,12 +318,14 @@ def _compare(
             buffer.copy_(kept)
     set_rng_state(before)
     length = torch.stack([gradient.norm() for gradient in found[0]])
+    if not length.isfinite().all():  # a fault of the value, which the loop finds
+        return
     apart = torch.stack([(a - b).norm() for a, b in zip(*found, strict=True)])
     share = float((apart / (length + 0.01 * length.norm()).clamp_min(1e-30)).max())
-    if share > alike:
-        raise TrainingError(
-            f"torch.compile gives other gradients than the model's, {share:.0%} of their length apart, which is a "
-            f"fault of PyTorch {torch.__version__} with this model: use compile=False."
+    if not share <= alike:
+        raise OptionError(
+            f"compile=True: torch.compile gives other gradients than the model's ({share:.0%} of their length apart), "
+            f"which is a fault of PyTorch {torch.__version__} with this model; use compile=False."
         )
 
 
