@@ -9,7 +9,8 @@
 Each method is one `vaekit fit mnist` with the settings below, in a RUN of its own under --runs, which can be killed and
 resumed; what lies in reproduce/runs is trained and only scored. An hour of two cores buys it as many epochs as --speed
 says: the median of interleaved rounds, A B C ... A B C ..., on two threads with nothing else running. So it does not
-matter what else the machine does while a method trains, and a minute in the figure is a minute of that quiet machine.
+matter what else the machine does while a method trains, nor whether a GPU takes these epochs, and a minute in the
+figure is a minute of that quiet machine.
 The cosine schedule ends with the budget. --compile trains through torch.compile, for those who wait; the minutes remain
 those of the plain networks, of all methods alike.
 All methods: Adam, batches of 64, gradients clipped, weights averaged, networks in bfloat16 where the processor that

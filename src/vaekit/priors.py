@@ -150,9 +150,10 @@ class FlowPrior(Prior):
 
         Inductor of PyTorch 2.13 gives wrong gradients of the splines on a CPU, as far off as they are long.
         """
+        disable: Any = torch.compiler.disable
         if _Flow.log_prob is _Flow.density:  # only now, as the compiler takes seconds to import
-            _Flow.log_prob = torch.compiler.disable(_Flow.density)
-            FlowPrior.forward = torch.compiler.disable(FlowPrior.forward)
+            _Flow.log_prob = disable(_Flow.density)
+            FlowPrior.forward = disable(FlowPrior.forward)
 
 
 class _Flow(Distribution):

@@ -202,8 +202,9 @@ def _train(
     run = value
     if settings.compile:
         for module in model.modules():
-            if hasattr(module, "keep_uncompiled"):
-                module.keep_uncompiled()
+            keep_uncompiled: Any = getattr(module, "keep_uncompiled", None)
+            if keep_uncompiled is not None:
+                keep_uncompiled()
         run = torch.compile(value, options={"fallback_random": True})  # the random numbers are those of `value`
     autocast = contextlib.nullcontext()
     if settings.precision == "bfloat16":
