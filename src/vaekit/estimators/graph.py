@@ -133,7 +133,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
                 scaling = feature_scaling(graph)
                 self.fitted_["standardised"] = scaling is not None
                 if scaling is not None:
-                    some = int((scaling[1] != 1).sum())
+                    some = int(((scaling[0] != 0) | (scaling[1] != 1)).sum())
                     self._say(
                         f"features: {some} of {graph.n_features} columns standardised, as they do not lie from 0 to 1"
                     )

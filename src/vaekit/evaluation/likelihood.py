@@ -36,10 +36,8 @@ from vaekit.training.schedules import cosine
 _SAMPLES = 50  # importance samples decoded at a time, at most
 _VALUES = 2**20  # decoded values at a time
 _MAPS = 2**22  # values of maps of images at a time on a CPU: what its cache holds, as most maps are smaller than images
-_GPU_VALUES, _GPU_MAPS = (
-    2**24,
-    2**26,
-)  # the same on a GPU, which small batches leave idle: parameters, and maps of 256 MiB
+_GPU_VALUES = 2**24  # parameters of decoded values at a time on a GPU, which small batches leave idle
+_GPU_MAPS = 2**26  # values of maps there: 256 MiB
 _FITTED_VALUES = 2**22  # raw parameters times rows in a step of `fit_independent`
 
 
