@@ -424,7 +424,7 @@ def test_output_that_nobody_takes(unbuffered):
 
 def test_a_failure_where_output_is_closed_is_a_sentence(capsys, monkeypatch):
     monkeypatch.setattr(
-        "vaekit.cli.verbs.describe_data", Mock(side_effect=PermissionError(13, "Permission denied", "x"))
+        "vaekit.cli.describing.describe_data", Mock(side_effect=PermissionError(13, "Permission denied", "x"))
     )
     monkeypatch.setattr(sys, "stdout", None)
     assert main(["data"]) == 2

@@ -121,7 +121,7 @@ def evaluate(
 @app.command(epilog="Example:  vaekit info RUN")
 def info(run: Run, as_json: Json = False) -> None:
     """Say what a RUN is: data, model, parameters, how far it came."""
-    from vaekit.cli.verbs import describe_run
+    from vaekit.cli.describing import describe_run
 
     describe_run(run, as_json=as_json)
 
@@ -224,7 +224,7 @@ def data_sets(
     as_json: Json = False,
 ) -> None:
     """List the data sets known by name, or say what one is."""
-    from vaekit.cli.verbs import describe_data
+    from vaekit.cli.describing import describe_data
 
     describe_data(name, as_json=as_json)
 

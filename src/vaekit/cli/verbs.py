@@ -1,10 +1,8 @@
-"""The verbs that use a RUN, and `data`."""
+"""The verbs that use the model of a RUN."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from sklearn.utils.validation import _num_samples
 from vaekit.cli.graphdata import GraphData
 from vaekit.cli.graphverbs import encode_graph, sample_graph
 from vaekit.cli.output import check_output, source_of, write_rows
+from vaekit.cli.printing import print_json, print_table
 from vaekit.cli.rowdata import (
     REPORT_SAMPLES,
     RowData,
@@ -27,7 +26,6 @@ from vaekit.cli.rowdata import (
 )
 from vaekit.cli.split import read_data, split_data
 from vaekit.cli.tableverbs import as_fitted, given_values, write_cell_scores
-from vaekit.data.datasets import dataset_info, dataset_names
 from vaekit.data.rows import spaced
 from vaekit.data.sources import read
 from vaekit.errors import OptionError, RunError, check_choice
@@ -35,7 +33,7 @@ from vaekit.estimators import VAE, Autoencoder, ConditionalVAE, PixelCNN, Tabula
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.evaluation import Annealing
 from vaekit.evaluation.tablescores import TABLE_SCORES
-from vaekit.runs import REPORT, WEIGHTS, read_config, read_metrics
+from vaekit.runs import read_config
 from vaekit.schema import Dataset
 
 
@@ -78,9 +76,9 @@ def evaluate_run(
         unit = "squared errors a value" if summary["log_likelihood"] is None else "nats a row"
         title = f"{run}: {summary['n']} rows, {unit}"
     if as_json:
-        _print_json(summary)
+        print_json(summary)
     else:
-        _print_table(title, summary)
+        print_table(title, summary)
         if ais:
             print(
                 "ais_...: bounds of the same few rows; bdmc_...: of rows drawn from the model. Lower and upper hold in "
@@ -133,34 +131,6 @@ def _own_data(run: Path) -> Any:
             f"The labels of {record['source']} have changed since {run} was fitted; name the data to score: DATA."
         )
     return data
-
-
-def describe_run(run: Path, *, as_json: bool) -> None:
-    """Say what a RUN is; see `vaekit info --help`."""
-    config, history = read_config(run), read_metrics(run)
-    state = "finished" if (run / REPORT).exists() else "trained" if (run / WEIGHTS).exists() else "not finished"
-    facts = {
-        "model": config["model"],
-        "state": state,
-        "epochs": len(history),
-        "best_epoch": (config.get("fitted") or {}).get("best_epoch"),
-        "data": config.get("data"),
-        "fitted": config.get("fitted"),
-        "params": config["params"],
-        "vaekit": config["vaekit"],
-        "versions": config["versions"],
-        "schema_version": config["schema_version"],
-    }
-    if as_json:
-        _print_json(facts)
-        return
-    flat: dict[str, Any] = {}
-    for name, value in facts.items():
-        if isinstance(value, dict):
-            flat |= {f"{name}.{inner}": _brief(v) for inner, v in value.items()}
-        else:
-            flat[name] = value
-    _print_table(str(run), flat)
 
 
 def sample_run(
@@ -265,30 +235,6 @@ def score_data(
     write_rows(np.stack(columns, 1), output, names)
 
 
-def describe_data(name: str | None, *, as_json: bool) -> None:
-    """List data sets or describe one; see `vaekit data --help`."""
-    names = dataset_names() if name is None else (name,)
-    facts = []
-    for known in names:
-        info = dataset_info(known)
-        facts.append(
-            {
-                "name": info.name,
-                "what": info.what,
-                "size": info.size,
-                "kind": info.kind,
-                "licence": info.licence,
-                "available": info.available(),
-            }
-        )
-    if as_json:
-        _print_json({"data_sets": facts} if name is None else facts[0])
-    elif name is not None:
-        _print_table(name, {k: v for k, v in facts[0].items() if k != "name"})
-    else:
-        _print_table("data sets", {f["name"]: f"{f['what']} ({f['size']})" for f in facts})
-
-
 def _load(run: Path, device: str) -> Any:
     """The estimator in a RUN, one that the verbs are for."""
     estimator = load(run, device=device)
@@ -330,42 +276,3 @@ def _parts(run: Path, source: str, kind: str | None, estimator: Any) -> list[Any
 
 def _as_fitted(X: Any, estimator: Any) -> Any:
     return as_fitted(X, estimator.schema_) if isinstance(estimator, TabularVAE) else X
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity and no NaN: null stands for them."""
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _brief(value: Any) -> Any:
-    """A table's schema in a line; anything else as it is."""
-    columns = value.get("columns") if isinstance(value, dict) else None
-    if not columns or not isinstance(columns[0], dict):
-        return value
-    return ", ".join(f"{column['name']} ({column['kind']})" for column in columns)
-
-
-def _shown(value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:g}"
-
-
-def _print_table(title: str, facts: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text  # text of the user's is no markup
-
-    table = Table(title=Text(title), show_header=False, title_justify="left")
-    for name, value in facts.items():
-        if value is not None and not (isinstance(value, list) and value and isinstance(value[0], dict)):
-            table.add_row(name, Text(_shown(value)))
-    Console().print(table)
