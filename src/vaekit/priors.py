@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -140,35 +141,45 @@ class FlowPrior(Prior):
             ) from error
         self.latent_dim = latent_dim
         self.flow = zuko.flows.NSF(latent_dim, transforms=transforms, hidden_features=tuple(hidden))
+        self._made, self._density = _made, _density
 
     def forward(self, encoder: Callable[[Tensor], Distribution] | None = None) -> Distribution:
         """p(z) by the change of variables."""
-        return _Flow(self.latent_dim, self.flow)
+        return self._made(self.latent_dim, self.flow, self._density)
 
-    def keep_uncompiled(self) -> None:
-        """Have torch.compile leave flows alone, from here on.
+    @contextlib.contextmanager
+    def uncompiled(self) -> Iterator[None]:
+        """Have torch.compile leave the densities of this flow alone within a block.
 
         Inductor of PyTorch 2.13 gives wrong gradients of the splines on a CPU, as far off as they are long.
         """
         disable: Any = torch.compiler.disable
-        if _Flow.log_prob is _Flow.density:  # only now, as the compiler takes seconds to import
-            _Flow.log_prob = disable(_Flow.density)
-            FlowPrior.forward = disable(FlowPrior.forward)
+        self._made, self._density = disable(_made), disable(_density)
+        try:
+            yield
+        finally:
+            self._made, self._density = _made, _density
+
+
+def _made(latent_dim: int, flow: nn.Module, density: Callable[[nn.Module, Tensor], Tensor]) -> Distribution:
+    return _Flow(latent_dim, flow, density)
+
+
+def _density(flow: nn.Module, value: Tensor) -> Tensor:
+    return flow().log_prob(value)
 
 
 class _Flow(Distribution):
-    """A flow's distribution."""
+    """A flow's distribution; `density` gives its log-density of values."""
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, latent_dim: int, flow: nn.Module) -> None:
+    def __init__(self, latent_dim: int, flow: nn.Module, density: Callable[[nn.Module, Tensor], Tensor]) -> None:
         super().__init__(event_shape=torch.Size((latent_dim,)), validate_args=False)
-        self._flow = flow
+        self._flow, self._density = flow, density
 
-    def density(self, value: Tensor) -> Tensor:
-        return self._flow().log_prob(value)
-
-    log_prob = density
+    def log_prob(self, value: Tensor) -> Tensor:
+        return self._density(self._flow, value)
 
     def rsample(self, sample_shape: torch.Size = _NONE) -> Tensor:
         return self._flow().rsample(sample_shape)

@@ -16,12 +16,12 @@ from vaekit.errors import OptionError, TrainingError, VaekitError
 from vaekit.randomness import isolated_rng, rng_state, set_rng_state
 from vaekit.training.averaging import MovingAverage
 from vaekit.training.checkpoint import Checkpoint, TrainingState
+from vaekit.training.compiling import compare, compiled, left_alone
 from vaekit.training.optimizer import FusedAdam
 from vaekit.training.schedules import SCHEDULES, warm_up
 
 Value = Callable[[Any, float], Tensor]
 Callback = Callable[[dict[str, Any]], object]
-_ALIKE = {"float32": 0.02, "bfloat16": 0.1}  # of the length of a parameter's gradient: what rounding may change
 _LOOK = 200  # steps between looks at whether the loss is still a number
 _SMALL_WORK = 30_000_000  # multiply-adds of a forward pass below which a second thread costs more than it gives
 
@@ -146,7 +146,9 @@ def train(
     if torch.is_inference_mode_enabled():
         raise OptionError("Training needs gradients, which torch.inference_mode() rules out: fit outside of it.")
     small = settings.batch_size * _multiply_adds(model, rows) < _SMALL_WORK
-    with isolated_rng(seed), torch.enable_grad(), _threads(1 if small else torch.get_num_threads()):
+    threads = _threads(1 if small else torch.get_num_threads())
+    compiling = left_alone(model) if settings.compile else contextlib.nullcontext()
+    with isolated_rng(seed), torch.enable_grad(), threads, compiling:
         return _train(model, rows, value, settings, state or TrainingState(), validate, callbacks, checkpoint)
 
 
@@ -184,8 +186,9 @@ def _train(
         decoupled=settings.optimizer == "adamw",
     )
     parts: dict[str, Any] = {"model": model, "optimizer": optimizer}  # what a checkpoint holds the state of
-    adversary = None
+    adversary, networks = None, [model]
     if isinstance(value, Adversarial):
+        networks.append(value.network)
         adversary = FusedAdam(value.network.parameters(), epsilon=settings.epsilon, betas=(0.5, 0.9))
         parts |= {"network": value.network, "network_optimizer": adversary}
     averaged = None if settings.average is None else MovingAverage(model, settings.average)
@@ -199,13 +202,7 @@ def _train(
             part.load_state_dict(state.tensors[name])
         set_rng_state(state.tensors["rng"])
 
-    run = value
-    if settings.compile:
-        for module in model.modules():
-            keep_uncompiled: Any = getattr(module, "keep_uncompiled", None)
-            if keep_uncompiled is not None:
-                keep_uncompiled()
-        run = torch.compile(value, options={"fallback_random": True})  # the random numbers are those of `value`
+    run = compiled(value) if settings.compile else value
     autocast = contextlib.nullcontext()
     if settings.precision == "bfloat16":
         onednn = torch.backends.mkldnn.is_available()
@@ -241,7 +238,7 @@ def _train(
             learning_rate = settings.learning_rate * factor(now, total)
             x = rows.take(order[step])
             if run is not value and not compared:
-                _compare(model, value, run, x, warm_up(now, warm), autocast, _ALIKE[settings.precision])
+                compare(networks, value, run, x, warm_up(now, warm), autocast, settings.precision)
                 compared = True
             with autocast:
                 each = run(x, warm_up(now, warm))
@@ -291,43 +288,6 @@ def _train(
     model.load_state_dict(state.tensors["best"])
     model.eval()
     return state
-
-
-def _compare(
-    model: nn.Module,
-    value: Value,
-    run: Value,
-    x: Any,
-    factor: float,
-    autocast: contextlib.AbstractContextManager[Any],
-    alike: float,
-) -> None:
-    """Raise OptionError unless the compiled value of a batch has the gradients of the value; all stays as it was."""
-    networks = [model, value.network] if isinstance(value, Adversarial) else [model]
-    parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
-    buffers = [(buffer, buffer.clone()) for network in networks for buffer in network.buffers()]
-    before, found = rng_state(), list[list[Tensor]]()
-    for each in (value, run):
-        set_rng_state(before)
-        with autocast:
-            values = each(x, factor)
-        values.backward(torch.full_like(values, -1 / values.numel()))
-        found.append([torch.zeros_like(p) if p.grad is None else p.grad for p in parameters])
-        for parameter in parameters:
-            parameter.grad = None
-        for buffer, kept in buffers:
-            buffer.copy_(kept)
-    set_rng_state(before)
-    length = torch.stack([gradient.norm() for gradient in found[0]])
-    if not length.isfinite().all():  # a fault of the value, which the loop finds
-        return
-    apart = torch.stack([(a - b).norm() for a, b in zip(*found, strict=True)])
-    share = float((apart / (length + 0.01 * length.norm()).clamp_min(1e-30)).max())
-    if not share <= alike:
-        raise OptionError(
-            f"compile=True: torch.compile gives other gradients than the model's ({share:.0%} of their length apart), "
-            f"which is a fault of PyTorch {torch.__version__} with this model; use compile=False."
-        )
 
 
 def _out_of_patience(state: TrainingState, settings: TrainingSettings) -> bool:
