@@ -36,6 +36,7 @@ LAYERS = [
 ]
 FACE = "estimators"  # `from vaekit import VAE` reaches down to this layer
 
+A_RUN = SRC.parent / "reproduce/runs/mlp_vae"
 HEAVY = ["torch", "matplotlib", "sklearn", "scipy", "pandas", "polars", "networkx", "PIL"]
 RUNS_CODE = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}
 MOST_LINES = 400
@@ -208,7 +209,13 @@ def test_the_check_finds_what_is_unsafe(source: str, faults: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", ["import vaekit", "import vaekit.cli", "from vaekit.cli import main; main(['data', '--json'])"]
+    "statement",
+    [
+        "import vaekit",
+        "import vaekit.cli",
+        "from vaekit.cli import main; main(['data', '--json'])",
+        f"from vaekit.cli import main; main(['info', {str(A_RUN)!r}, '--json'])",
+    ],
 )
 def test_light_work_loads_nothing_heavy(statement: str) -> None:
     code = f"import sys\n{statement}\nprint([name for name in {HEAVY!r} if name in sys.modules])"

@@ -9,7 +9,6 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch import Tensor
 
 _POOL = 2**20  # places in a noise pool at which a row's noise can start
@@ -71,6 +70,8 @@ def resolve_seed(random_state: int | np.random.RandomState | None) -> int:
         return secrets.randbits(31)
     if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
         return int(random_state)
+    from sklearn.utils import check_random_state  # loads scipy.stats and pandas
+
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 

@@ -18,14 +18,14 @@ import platform
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 import vaekit
 from vaekit.errors import RunError
 from vaekit.files import PARTIAL, make_folder, write_json, write_text
-from vaekit.training.checkpoint import load_tensors, save_tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SCHEMA_VERSION = 1
 CONFIG, WEIGHTS, METRICS, REPORT = "config.json", "model.safetensors", "metrics.jsonl", "report.md"
@@ -133,6 +133,8 @@ def write_model(
     folder: str | Path, config: dict[str, Any], tensors: dict[str, Tensor], history: list[dict[str, Any]]
 ) -> None:
     """Write a trained model: metrics, weights and, last, the config that makes the folder whole."""
+    from vaekit.training.checkpoint import save_tensors  # loads torch
+
     make_folder(folder)
     write_metrics(folder, history)
     save_tensors(Path(folder) / WEIGHTS, tensors)
@@ -150,6 +152,8 @@ def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor], l
     Raises:
         RunError: as `read_config`, or the training has not finished, or the weights are damaged.
     """
+    from vaekit.training.checkpoint import load_tensors  # loads torch
+
     folder = Path(folder)
     config = read_config(folder)
     if not (folder / WEIGHTS).exists() or not isinstance(config.get("fitted"), dict):

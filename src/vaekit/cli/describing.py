@@ -7,12 +7,11 @@ from typing import Any
 
 from vaekit.cli.printing import print_json, print_table
 from vaekit.data.datasets import dataset_info, dataset_names
+from vaekit.runs import REPORT, WEIGHTS, read_config, read_metrics
 
 
 def describe_run(run: Path, *, as_json: bool) -> None:
     """Say what a RUN is; see `vaekit info --help`."""
-    from vaekit.runs import REPORT, WEIGHTS, read_config, read_metrics  # loads torch
-
     config, history = read_config(run), read_metrics(run)
     state = "finished" if (run / REPORT).exists() else "trained" if (run / WEIGHTS).exists() else "not finished"
     facts = {
