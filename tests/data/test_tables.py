@@ -87,6 +87,23 @@ def test_numbers_with_a_plus_are_numbers_but_telephones(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
+def test_cells_cut_by_other_signs_than_commas(tmp_path: Path, separator: str, word: str) -> None:
+    rows = ["half|share|n|zip|words", "0,5|1.5|1|01234|a,b", "-12,25|2|NA|90210|3,5", "3| 4 ||11111|x"]
+    path = csv(tmp_path, "\n".join(rows).replace("|", separator) + "\n")
+    large = read_large(str(path))
+    assert large is not None and large.note.endswith(
+        f", separated by {word} (so that 0,5 is a half), read a batch at a time"
+    )
+    assert read(path).note.startswith(large.note.removesuffix(", read a batch at a time"))
+    for X in (read(path).X, large.X.collect()):
+        assert X["half"].to_list() == [0.5, -12.25, 3] and X["share"].to_list() == [1.5, 2, 4]
+        assert X["n"].to_list() == [1, None, None] and X["zip"].to_list() == ["01234", "90210", "11111"]
+        assert X["words"].to_list() == ["a,b", "3,5", "x"]
+    commas = csv(tmp_path, "half;name,n\n1;2,3\n")  # a comma in the header says what separates
+    assert read(commas).X.rows() == [("1;2", 3)] and "separated" not in read(commas).note
+
+
 def test_a_csv_of_numbers_is_an_array_unless_asked_otherwise(tmp_path: Path) -> None:
     path = csv(tmp_path, "a,b\n1,2\n3,4\n")
     assert (read(path).kind, read(path, "table").kind) == ("array", "table")
@@ -134,7 +151,8 @@ def test_ways_to_write_a_csv(tmp_path: Path, text: str, rows: list[tuple[Any, ..
         ("\n\n", "PATH is empty."),
         ("a,b\n", "PATH has a header but no rows."),
         ("a,b,a\n1,2,3\n", "PATH has two columns named 'a'."),
-        ("a;b\n1;2\n", "PATH seems to separate its columns by semicolons: save it with commas."),
+        ("a;b\n1;2\n3\n", "PATH line 3 has 1 cell, its header has 2."),
+        ("a;b;a\n1;2;3\n", "PATH has two columns named 'a'."),
         (
             "1.5,2.5\n3.5,4.5\n",
             "PATH line 1 holds only numbers where the names of the columns belong: add a header.",

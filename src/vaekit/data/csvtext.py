@@ -19,7 +19,10 @@ _TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d
 
 CODE = r"^\s*\+?0\d+\s*$"  # 02134: text, as a number would lose the zero
 PHONE = r"^\s*\+\d{7,}\s*$"  # +4930901820: text where all cells are such, as a number would lose the sign
+COMMA = r"^(\s*[+-]?\d+),(\d+\s*)$"  # 0,5: a number, where cells are not separated by commas
 LONG = r"^\s*[+-]?\d{19,}\s*$"  # 89014103211118510720: text, as a float would lose the last digits
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}  # of cells, the first that cuts the header
 
 # read as missing, besides the empty cell
 MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
@@ -38,35 +41,40 @@ def check_utf8(data: bytes, path: Path) -> str:
     return text
 
 
-def header(text: str, path: Path) -> list[str]:
-    """Return the names of the columns, without blanks around them.
+def header(text: str, path: Path) -> tuple[list[str], str]:
+    """Return the names of the columns, without blanks around them, and what separates cells.
+
+    That is a comma; where the header has none, but a semicolon or a tab, it is that.
 
     Raises:
-        DataError: there is no text, a name stands twice, the columns are not separated by commas, or the first line
-            holds only numbers and so is likely a row. (Numbers that count the columns from 0 or 1 are names.)
+        DataError: there is no text, a name stands twice, or the first line holds only numbers and so is likely a row.
+            (Numbers that count the columns from 0 or 1 are names.)
     """
-    line, cells = next(((line, cells) for line, cells in _records(text, path) if cells), (0, []))
+    line, cells, separator = 0, list[str](), ","
+    for separator in SEPARATORS:
+        line, cells = next(((line, cells) for line, cells in _records(text, path, separator) if cells), (0, []))
+        if len(cells) > 1:
+            break
+    else:
+        separator = ","
     if not cells:
         raise DataError(f"{quoted(path)} is empty.")
     names = [cell.strip() for cell in cells]
     twice = next((name for position, name in enumerate(names) if name in names[:position]), None)
     if twice is not None:
         raise DataError(f"{quoted(path)} has two columns named {twice!r}.")
-    for separator, word in ((";", "semicolons"), ("\t", "tabs")):
-        if len(names) == 1 and separator in names[0]:
-            raise DataError(f"{quoted(path)} seems to separate its columns by {word}: save it with commas.")
     counted = [[str(number + start) for number in range(len(names))] for start in (0, 1)]
     if all(is_numeral(name) for name in names) and names not in counted:
         raise DataError(
             f"{quoted(path)} line {line} holds only numbers where the names of the columns belong: add a header."
         )
-    return names
+    return names, separator
 
 
-def check_lines(text: str | TextIO, width: int, path: Path) -> None:
+def check_lines(text: str | TextIO, width: int, path: Path, separator: str) -> None:
     """Raise a DataError that names the first line whose number of cells is not `width`."""
     started = False
-    for line, cells in _records(text, path):
+    for line, cells in _records(text, path, separator):
         started = started or bool(cells)
         if started and not cells and width > 1:
             raise DataError(f"{quoted(path)} line {line} is empty, its header has {width} cells.")
@@ -101,12 +109,17 @@ def _pattern(dtype: pl.DataType) -> str:
     return CODE if exact else f"{CODE}|{LONG}"
 
 
-def numbers_but_codes(column: pl.Series) -> pl.Series | None:
+def numbers_but_codes(column: pl.Series, separator: str) -> pl.Series | None:
     """The numbers of a text column where all its cells are numbers that lose nothing; else None."""
-    found = numbers(column)
+    found = numbers(numerals(column, separator))
     if found is None or column.str.contains(_pattern(found.dtype)).any() or column.str.contains(PHONE).all():
         return None
     return found
+
+
+def how_cut(separator: str) -> str:
+    """What to say of columns that are not separated by commas, after something else."""
+    return "" if separator == "," else f", separated by {SEPARATORS[separator]} (so that 0,5 is a half)"
 
 
 def kept_as_text(columns: list[str]) -> str:
@@ -117,12 +130,18 @@ def kept_as_text(columns: list[str]) -> str:
     return f"; {why} keep {join(columns)} text, which --kind array reads as numbers"
 
 
-def unpadded(column: pl.Series) -> pl.Series:
-    """The numbers of a text column where blanks around cells ("1, 2" for "1,2"), or a plus, are all that hid them."""
+def unpadded(column: pl.Series, separator: str) -> pl.Series:
+    """The numbers of a text column where `numerals` finds what hid them, as of "1, 2" for "1,2"."""
     import polars as pl
 
-    found = numbers(bare_cells(column)) if column.dtype == pl.String else None
+    found = numbers(numerals(column, separator)) if column.dtype == pl.String else None
     return column if found is None else found
+
+
+def numerals(column: pl.Series, separator: str) -> pl.Series:
+    """A text column with its cells bare, and with points for decimal commas where those do not separate cells."""
+    bare = bare_cells(column)
+    return bare if separator == "," else bare.str.replace(COMMA, "$1.$2")
 
 
 def bare_cells(column: pl.Series) -> pl.Series:
@@ -157,9 +176,10 @@ def timed(column: pl.Series) -> pl.Series:
     return times if times.null_count() == column.null_count() else column
 
 
-def _records(text: str | TextIO, path: Path) -> Iterator[tuple[int, list[str]]]:
+def _records(text: str | TextIO, path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Each record with the number of the line on which it starts."""
-    reader = csv.reader(io.StringIO(text, newline="") if isinstance(text, str) else text, strict=True)
+    lines = io.StringIO(text, newline="") if isinstance(text, str) else text
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
         line = reader.line_num + 1
         try:

@@ -8,7 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vaekit.data.csvtext import LONG, MISSING, bare_cells, check_lines, codes, header, numbers_but_codes, timed
+from vaekit.data.csvtext import (
+    LONG,
+    MISSING,
+    check_lines,
+    codes,
+    header,
+    how_cut,
+    numbers_but_codes,
+    numerals,
+    timed,
+)
 from vaekit.data.files import GZIP_MAGIC, check_file, quoted, reading
 from vaekit.data.tables import plain_types
 from vaekit.errors import DataError
@@ -48,7 +58,7 @@ def read_large(source: str, kind: str | None = None) -> Dataset | None:
     """
     path = Path(source)
     check_file(path)
-    lazy = _scan_csv(path) if path.suffix.lower() == ".csv" else _scan_parquet(path)
+    lazy, how = _scan_csv(path) if path.suffix.lower() == ".csv" else (_scan_parquet(path), "")
     lazy = plain_types(lazy, lazy.collect_schema(), quoted(path))
     rows, holes = _counted(lazy, path)
     if rows == 0:
@@ -56,7 +66,7 @@ def read_large(source: str, kind: str | None = None) -> Dataset | None:
     kinds = lazy.collect_schema()
     if kind is None and not holes and all(dtype.is_numeric() for dtype in kinds.values()):
         return None
-    note = f"{rows:,} rows of {len(kinds):,} columns from {quoted(path)}, read a batch at a time"
+    note = f"{rows:,} rows of {len(kinds):,} columns from {quoted(path)}{how}, read a batch at a time"
     return Dataset(source, lazy, kind="table", note=note)
 
 
@@ -71,32 +81,32 @@ def _scan_parquet(path: Path) -> pl.LazyFrame:
     return lazy
 
 
-def _scan_csv(path: Path) -> pl.LazyFrame:
-    """The rows of a .csv file with the types of its columns told from all of them."""
+def _scan_csv(path: Path) -> tuple[pl.LazyFrame, str]:
+    """The rows of a .csv file with the types of its columns told from all of them, and how they are cut."""
     import polars as pl
 
     _check_text(path)
     with reading(path), path.open("rb") as file:
-        columns = header(file.read(_BLOCK).decode("utf-8-sig", errors="ignore"), path)
+        columns, separator = header(file.read(_BLOCK).decode("utf-8-sig", errors="ignore"), path)
     width = len(columns)
     try:
-        scan = partial(pl.scan_csv, path, null_values=list(MISSING), glob=False)
+        scan = partial(pl.scan_csv, path, separator=separator, null_values=list(MISSING), glob=False)
         lazy = scan(infer_schema_length=None)
         kept = codes(scan(infer_schema=False), lazy.collect_schema())
         lazy = scan(infer_schema_length=None, schema_overrides=dict.fromkeys(kept, pl.String))
         if len(lazy.collect_schema()) != width:
             raise DataError(f"{quoted(path)} line 1 cannot be split into the names of the columns.")
         lazy = lazy.rename(dict(zip(lazy.collect_schema(), columns, strict=True)))
-        found, short = _text_types(lazy)
+        found, short = _text_types(lazy, separator)
     except pl.exceptions.PolarsError as error:
-        _check_lines(path, width)
+        _check_lines(path, width, separator)
         raise DataError(f"{quoted(path)} is damaged: {str(error).strip().splitlines()[0]}.") from error
     if short and width > 1:  # polars fills up a short line with missing values
-        _check_lines(path, width)
-    return lazy.with_columns(_typed(name, dtype) for name, dtype in found.items())
+        _check_lines(path, width, separator)
+    return lazy.with_columns(_typed(name, dtype, separator) for name, dtype in found.items()), how_cut(separator)
 
 
-def _text_types(lazy: pl.LazyFrame) -> tuple[dict[str, pl.DataType], bool]:
+def _text_types(lazy: pl.LazyFrame, separator: str) -> tuple[dict[str, pl.DataType], bool]:
     """The types of the columns of text that hold numbers or times; and whether the last has missing cells."""
     import polars as pl
 
@@ -108,7 +118,7 @@ def _text_types(lazy: pl.LazyFrame) -> tuple[dict[str, pl.DataType], bool]:
             column = batch[name]
             if pl.String in kinds or column.null_count() == len(column):
                 continue
-            found = numbers_but_codes(bare_cells(column))
+            found = numbers_but_codes(column, separator)
             if found is not None and column.str.contains(LONG).any():
                 long.add(name)
             kinds.add((timed(column) if found is None else found).dtype)
@@ -122,16 +132,17 @@ def _text_types(lazy: pl.LazyFrame) -> tuple[dict[str, pl.DataType], bool]:
     return types, short
 
 
-def _typed(name: str, dtype: pl.DataType) -> pl.Expr:
+def _typed(name: str, dtype: pl.DataType, separator: str) -> pl.Expr:
     """A column of text as the numbers or times that it holds."""
     import polars as pl
 
-    change = partial(_as_numbers if dtype.is_numeric() else _as_times, dtype=dtype)
+    change = partial(_as_numbers, separator=separator) if dtype.is_numeric() else _as_times
+    change = partial(change, dtype=dtype)
     return pl.col(name).map_batches(change, return_dtype=dtype, is_elementwise=True)
 
 
-def _as_numbers(column: pl.Series, dtype: pl.DataType) -> pl.Series:
-    return bare_cells(column).cast(dtype)
+def _as_numbers(column: pl.Series, dtype: pl.DataType, separator: str) -> pl.Series:
+    return numerals(column, separator).cast(dtype)
 
 
 def _as_times(column: pl.Series, dtype: pl.DataType) -> pl.Series:
@@ -180,9 +191,9 @@ def _check_text(path: Path) -> None:
         line += block.count(b"\n")
 
 
-def _check_lines(path: Path, width: int) -> None:
+def _check_lines(path: Path, width: int, separator: str) -> None:
     with reading(path), path.open(encoding="utf-8-sig", newline="") as file:
-        check_lines(file, width, path)
+        check_lines(file, width, path, separator)
 
 
 def row_numbers(lazy: pl.LazyFrame, keep: Any) -> pl.LazyFrame:

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vaekit.data.csvtext import MISSING, check_lines, check_utf8, codes, header, kept_as_text, timed, unpadded
+from vaekit.data.csvtext import (
+    MISSING,
+    check_lines,
+    check_utf8,
+    codes,
+    header,
+    how_cut,
+    kept_as_text,
+    timed,
+    unpadded,
+)
 from vaekit.data.files import check_file, opened, quoted, reading
 from vaekit.errors import DataError, DataTypeError, OptionError, join
 from vaekit.files import written_whole
@@ -23,7 +33,9 @@ WRITTEN = (".csv", ".parquet", ".npy", ".npz")
 
 
 def read_csv(path: Path, kind: str | None = None) -> Dataset:
-    """Read a .csv file (UTF-8, commas, a header; gzip too) as a polars DataFrame.
+    """Read a .csv file (UTF-8, a header; gzip too) as a polars DataFrame.
+
+    Cells are separated by commas or, where the header has none, by semicolons or tabs; 0,5 is then a number.
 
     The types of the columns are told from all rows: numbers, true/false, but for kind="array" ISO 8601 dates and times,
     else text; but for kind="array" numbers of which a whole one has leading zeros are text too. Empty cells, NA, N/A,
@@ -40,31 +52,32 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
     with opened(path) as file:
         data = file.read()
     text = check_utf8(data, path)
-    columns = header(text, path)
+    columns, separator = header(text, path)
     if len(columns) > 1:  # in a table of one column an empty line is a missing value
         text = text.rstrip("\r\n")
     try:
-        frame = pl.read_csv(text.encode(), infer_schema_length=None, null_values=list(MISSING))
+        frame = pl.read_csv(text.encode(), separator=separator, infer_schema_length=None, null_values=list(MISSING))
     except pl.exceptions.PolarsError as error:
-        check_lines(text, len(columns), path)
+        check_lines(text, len(columns), path, separator)
         raise DataError(f"{quoted(path)} is damaged: {str(error).strip().splitlines()[0]}.") from error
     if len(columns) > 1 and frame[:, -1].null_count():  # polars fills up a short line with missing values
-        check_lines(text, len(columns), path)
+        check_lines(text, len(columns), path, separator)
     if frame.height == 0:
         raise DataError(f"{quoted(path)} has a header but no rows.")
     if frame.width != len(columns):
         raise DataError(f"{quoted(path)} line 1 cannot be split into the names of the columns.")
     frame.columns = columns
-    frame = frame.with_columns([unpadded(column) for column in frame.get_columns()])
+    frame = frame.with_columns([unpadded(column, separator) for column in frame.get_columns()])
     kept: list[str] = []
     if kind != "array":
-        raw = pl.scan_csv(io.BytesIO(text.encode()), infer_schema=False, null_values=list(MISSING))
+        raw = io.BytesIO(text.encode())
+        raw = pl.scan_csv(raw, separator=separator, infer_schema=False, null_values=list(MISSING))
         raw = raw.rename(dict(zip(raw.collect_schema(), columns, strict=True)))
         kept = codes(raw, frame.schema)
         frame = frame.with_columns(raw.select(kept).collect().get_columns())
         frame = frame.with_columns([timed(column) for column in frame.get_columns()])
     data = table_dataset(frame, str(path), kind, quoted(path))
-    return dataclasses.replace(data, note=data.note + kept_as_text(kept))
+    return dataclasses.replace(data, note=data.note + how_cut(separator) + kept_as_text(kept))
 
 
 def read_parquet(path: Path, kind: str | None = None) -> Dataset:
