@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 _LOG_2PI = math.log(2 * math.pi)
+_TOGETHER = 2**16  # values computed at once, where those of all levels would fill the memory
 
 
 class DiagonalNormal(Distribution):
@@ -206,10 +207,12 @@ class DiscretisedLogistic(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """E[x], the sum over thresholds k of P(x >= k); exact, in memory of one level at a time."""
-        total = torch.zeros_like(self.mu)
-        for level in range(1, self.levels):
-            total = total + torch.sigmoid((self.mu - level + 0.5) / self.scale)
+        """E[x], the sum over thresholds k of P(x >= k); exact, in memory of as many levels at a time as are small."""
+        total = torch.zeros(self.batch_shape, device=self.mu.device, dtype=self.mu.dtype)
+        thresholds = torch.arange(self.levels - 1, device=self.mu.device, dtype=self.mu.dtype) + 0.5
+        for some in thresholds.split(max(1, _TOGETHER // max(1, total.numel()))):
+            some = some.view(-1, *[1] * total.ndim)
+            total = total + torch.sigmoid((self.mu - some) / self.scale).sum(0)
         return total
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
