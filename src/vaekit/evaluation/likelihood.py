@@ -39,6 +39,7 @@ _MAPS = 2**22  # values of maps of images at a time on a CPU: what its cache hol
 _GPU_VALUES = 2**24  # parameters of decoded values at a time on a GPU, which small batches leave idle
 _GPU_MAPS = 2**26  # values of maps there: 256 MiB
 _FITTED_VALUES = 2**22  # raw parameters times rows in a step of `fit_independent`
+_STEPS = 150  # of Adam, in which independent features are fitted
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,9 +226,7 @@ def independent_features(likelihood: Likelihood, stats: ColumnStats) -> Independ
 
 @isolated_rng()
 @torch.enable_grad()
-def fit_independent(
-    likelihood: Likelihood, rows: Rows, *, steps: int = 150, most_rows: int = 2000
-) -> IndependentFeatures:
+def fit_independent(likelihood: Likelihood, rows: Rows, *, most_rows: int = 2000) -> IndependentFeatures:
     """Fit independent features to the training rows by maximum likelihood.
 
     The columns' moments are that fit for most likelihoods, and frequencies with half a count more of each code for the
@@ -237,7 +236,6 @@ def fit_independent(
     Args:
         likelihood: gives the family and its settings; it is not changed.
         rows: the training rows, binary or in the likelihood's units.
-        steps: of Adam.
         most_rows: rows used by Adam.
 
     Returns:
@@ -253,8 +251,8 @@ def fit_independent(
     used = min(most_rows, len(rows), max(100, _FITTED_VALUES // own.bias.numel()))
     x = rows.take(torch.from_numpy(spaced(len(rows), used))).cpu()
     optimizer = torch.optim.Adam(own.parameters(), lr=0.1, fused=True)
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = 0.1 * cosine(step, steps)
+    for step in range(_STEPS):
+        optimizer.param_groups[0]["lr"] = 0.1 * cosine(step, _STEPS)
         value = own().log_prob(x).mean() - 0.25 / len(x) * (own.bias - start).square().sum()
         (-value).backward()
         optimizer.step()
