@@ -241,7 +241,7 @@ def test_levels_that_the_fit_has_not_seen_are_told_in_a_sentence(run: Path, tmp_
     capsys.readouterr()
     assert main(["encode", str(run), str(other), "-o", str(tmp_path / "z.csv")]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "vaekit: Column 'town' holds 'Köln', which the fit has not seen: such cells count as missing.",
+        "vaekit: Column 'town' holds 'Köln', which no training row did: the model takes such cells for missing.",
         f"{tmp_path / 'z.csv'}: 1 rows",
     ]
 
@@ -309,11 +309,23 @@ HEAD = "id,height,visits,member,town,joined\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,height,visits,member,town\nX,1,1,true,Ulm\n", "Column 'joined' of the fit is missing."),
+        (
+            "id,height,visits,member,town\nX,1,1,true,Ulm\n",
+            "Column 'joined' of the fit is missing: add it, with empty cells if nothing else is known.",
+        ),
         (HEAD.replace("\n", ",age\n") + "X,1,1,,,,3\n", "Column 'age' is not among those of the fit: drop it."),
-        (HEAD + "X,tall,,,,\n", "Column 'height' is of type String, but was Float64 (real) at fit."),
-        (HEAD + "X,1,,,7,\n", "Column 'town' is of type Int64, but was String (categorical) at fit."),
-        (HEAD + "X,1,,,,7\n", "Column 'joined' is of type Int64, but was Date (datetime) at fit."),
+        (
+            HEAD + "X,tall,,,,\n",
+            "Column 'height' is of type String, but was Float64 (real) at fit: make its cells numbers.",
+        ),
+        (
+            HEAD + "X,1,,,7,\n",
+            "Column 'town' is of type Int64, but was String (categorical) at fit: make its cells text.",
+        ),
+        (
+            HEAD + "X,1,,,,7\n",
+            "Column 'joined' is of type Int64, but was Date (datetime) at fit: make its cells times.",
+        ),
         (HEAD + "X,1,-1,,,\n", "Column 'visits' holds -1, but was never below 0 at fit."),
         (HEAD + "X,inf,,,,\n", "Column 'height' holds infinity: replace it, or make it missing."),
     ],

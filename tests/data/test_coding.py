@@ -374,11 +374,17 @@ def with_values(name, values):
 
 
 def test_columns_that_are_missing_or_too_many():
-    assert refused(DataError, lambda f: f.drop("town")) == "Column 'town' of the fit is missing."
+    assert (
+        refused(DataError, lambda f: f.drop("town"))
+        == "Column 'town' of the fit is missing: add it, with empty cells if nothing else is known."
+    )
     assert refused(DataError, lambda f: f.rename({"town": "Town"})) == (
         "Column 'town' of the fit is missing (did you mean 'Town'?)."
     )
-    assert refused(DataError, lambda f: f.drop("real", "id")) == "Columns 'real', 'id' of the fit are missing."
+    assert (
+        refused(DataError, lambda f: f.drop("real", "id"))
+        == "Columns 'real', 'id' of the fit are missing: add them, with empty cells if nothing else is known."
+    )
     extra = pl.lit(1).alias("extra")
     assert refused(DataError, lambda f: f.with_columns(extra)) == (
         "Column 'extra' is not among those of the fit: drop it."
@@ -401,14 +407,14 @@ def test_numbers_beyond_all_reason_keep_finite_codes():
 
 
 OTHER_VALUES = [
-    (DataTypeError, "real", ["x"] * N, "Column 'real' is of type String, but was Float64 (real) at fit."),
-    (DataTypeError, "town", [1.5] * N, "Column 'town' is of type Float64, but was String (categorical) at fit."),
-    (DataTypeError, "flag", ["yes"] * N, "Column 'flag' is of type String, but was Boolean (binary) at fit."),
-    (DataTypeError, "when", [1.5] * N, "Column 'when' is of type Float64, but was Datetime(time_unit='us', time_zone=None) (datetime) at fit."),
-    (DataTypeError, "when", [datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)] * N, "Column 'when' is of type Datetime(time_unit='us', time_zone='UTC'), but was Datetime(time_unit='us', time_zone=None) (datetime) at fit."),
-    (DataTypeError, "zoned", [datetime.datetime(2020, 1, 1)] * N, "Column 'zoned' is of type Datetime(time_unit='us', time_zone=None), but was Datetime(time_unit='us', time_zone='Europe/Berlin') (datetime) at fit."),
-    (DataTypeError, "count", [datetime.date(2020, 1, 1)] * N, "Column 'count' is of type Date, but was Int64 (count) at fit."),
-    (DataTypeError, "town", [datetime.date(2020, 1, 1)] * N, "Column 'town' is of type Date, but was String (categorical) at fit."),
+    (DataTypeError, "real", ["x"] * N, "Column 'real' is of type String, but was Float64 (real) at fit: make its cells numbers."),
+    (DataTypeError, "town", [1.5] * N, "Column 'town' is of type Float64, but was String (categorical) at fit: make its cells text."),
+    (DataTypeError, "flag", ["yes"] * N, "Column 'flag' is of type String, but was Boolean (binary) at fit: make its cells true or false."),
+    (DataTypeError, "when", [1.5] * N, "Column 'when' is of type Float64, but was Datetime(time_unit='us', time_zone=None) (datetime) at fit: make its cells times."),
+    (DataTypeError, "when", [datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)] * N, "Column 'when' has a time zone, but had times without one at fit: convert it."),
+    (DataTypeError, "zoned", [datetime.datetime(2020, 1, 1)] * N, "Column 'zoned' has no time zone, but had times in Europe/Berlin at fit: convert it."),
+    (DataTypeError, "count", [datetime.date(2020, 1, 1)] * N, "Column 'count' is of type Date, but was Int64 (count) at fit: make its cells numbers."),
+    (DataTypeError, "town", [datetime.date(2020, 1, 1)] * N, "Column 'town' is of type Date, but was String (categorical) at fit: make its cells text."),
     (DataError, "real", [math.inf] * N, "Column 'real' holds infinity: replace it, or make it missing."),
     (DataError, "count", cycle(3, -2, -1), "Column 'count' holds -2, but was never below 0 at fit."),
     (DataError, "count", cycle(3, 2.5), "Column 'count' holds values that are no counts, but it held only counts at fit (if impute filled in means: draws=1 or statistic='median' fills in counts)."),
@@ -452,11 +458,12 @@ def test_levels_that_the_fit_has_not_seen_are_missing_with_a_warning(make):
     with pytest.warns(UserWarning) as caught:
         codes = code_table(as_frame(make(other))[0], schema)
     assert [str(warning.message) for warning in caught] == [
-        "Column 'town' holds 'y', 'z', which the fit has not seen: such cells count as missing."
+        "Column 'town' holds 'y', 'z', which no training row did: the model takes such cells for missing."
     ]
     np.testing.assert_array_equal(codes[:4, 0], [0, math.nan, math.nan, math.nan])
     with pytest.warns(
-        UserWarning, match=r"^Column 'size' holds 3, which the fit has not seen: such cells count as missing\.$"
+        UserWarning,
+        match=r"^Column 'size' holds 3, which no training row did: the model takes such cells for missing\.$",
     ):
         code_table(as_frame(make(fitted.with_columns(pl.Series("size", cycle(1, 3)))))[0], schema)
 

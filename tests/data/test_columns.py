@@ -189,6 +189,22 @@ def test_decimal_places(places, kept):
     assert infer(values.tolist(), "real")[0].decimals == kept
 
 
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        (np.append(np.exp(RNG.normal(size=N)).round(2), 2.5e9), 2),
+        (np.append(np.exp(RNG.normal(size=N)), 2.5e9), None),
+        (RNG.normal(size=N) * 1e-11, None),
+        (np.append(RNG.normal(size=N) * 1e-11, 0.5), None),
+        (RNG.integers(-3, 4, N) * 0.1 + 0.2, 1),
+        (RNG.integers(1, 9, N) * 1e12 + 0.25, 2),
+    ],
+)
+def test_decimal_places_are_those_of_every_value_whatever_their_size(values, kept):
+    column, _ = infer(values.tolist(), "real")
+    assert column.decimals == kept
+
+
 def test_rows_that_alternate_are_all_looked_at():
     rng = np.random.default_rng(0)
     pulse, ratio = np.round(rng.normal(70, 10, 20_000)), rng.normal(0.5, 0.1, 20_000)
@@ -295,8 +311,8 @@ IMPOSSIBLE = [
     (DataError, DAYS, "real", "Column 'x' holds times, so it cannot be real."),
     (DataError, DAYS, "categorical", "Column 'x' holds times, so it cannot be categorical."),
     (DataError, DAYS, ["a", "b"], "Column 'x' holds times, so it cannot be ordinal."),
-    (DataError, ["a", "b"], "real", "Column 'x' of type String holds no numbers, so it cannot be real."),
-    (DataError, ["a", "b"], "datetime", "Column 'x' of type String holds no numbers, so it cannot be datetime."),
+    (DataError, ["a", "b"], "real", "Column 'x' is text, so it cannot be real: make its cells numbers, and empty where these are missing."),
+    (DataError, ["a", "b"], "datetime", "Column 'x' is text, so it cannot be datetime: make its cells times, and empty where these are missing."),
     (DataError, ["a", "b"], ["a", "c"], "Column 'x' holds 'b', which is not one of its levels 'a', 'c'."),
     (DataError, ["a", "b"], [0, 1], "Column 'x' holds 'a', which is not one of its levels 0, 1."),
     (DataError, [1, 2, 4], [1, 2, 3], "Column 'x' holds 4, which is not one of its levels 1, 2, 3."),
@@ -471,11 +487,45 @@ def test_running_numbers_with_gaps_are_an_identifier_and_sparse_ones_are_not():
 def test_text_among_numbers_is_told(asked):
     frame = pl.DataFrame({"x": [*(str(i / 4) for i in range(40)), "n. a.", None], "y": range(0, 420, 10)})
     _, notes = infer_schema(*as_frame(frame), {} if asked is None else {"x": asked})
-    assert notes[-1] == "column 'x' is text, though nine cells of ten are numbers: 'n. a.' is not"
-    mixed = frame.with_columns(x=pl.when(pl.int_range(42) % 4 == 0).then(pl.lit("a")).otherwise("x"))
+    but = "column 'x' is text, though all its cells but 'n. a.' (1 of 41) are numbers"
+    assert notes[-1] == f"{but}: leave such cells empty, or correct them"
+    mixed = frame.with_columns(
+        x=pl.when(pl.int_range(42) % 4 == 0).then(pl.concat_str(pl.lit("a"), pl.int_range(42) % 3)).otherwise("x")
+    )
     codes = frame.with_columns(x=pl.concat_str(pl.lit("0"), pl.int_range(42)).replace("07", "K1"))
     for other in (mixed, codes):
-        assert not any("nine cells of ten" in note for note in infer_schema(*as_frame(other))[1])
+        assert not any("is text, though" in note for note in infer_schema(*as_frame(other))[1])
+
+
+NUMERALS, JANUARY = [str(i / 4) for i in range(40)], [f"2020-01-{1 + i % 28:02}" for i in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (
+            ["?"] * 20 + NUMERALS,
+            "all its cells but '?' (20 of 60) are numbers: leave such cells empty, or correct them",
+        ),
+        (["?", "lost", *NUMERALS], "nine cells of ten are numbers: '?' is not"),
+        (NUMERALS, "all its cells are numbers: make them numbers, or name its kind in schema"),
+        (JANUARY, "all its cells are dates: make them dates, or name its kind in schema"),
+        (
+            [*JANUARY, "not yet"],
+            "all its cells but 'not yet' (1 of 41) are dates: leave such cells empty, or correct them",
+        ),
+        (["?"] * 50 + NUMERALS, None),
+        (["+4930901820", "+4930901821", "+4930901822"] * 20, None),
+    ],
+)
+def test_text_that_may_be_meant_for_numbers_or_dates_is_told(cells, told):
+    frame = pl.DataFrame({"x": cells, "y": np.arange(len(cells)) / 7})
+    _, notes = infer_schema(*as_frame(frame))
+    assert [note for note in notes if "is text, though" in note] == (
+        [f"column 'x' is text, though {told}"] if told else []
+    )
+    if told is not None and "schema" in told:
+        assert not any("though" in note for note in infer_schema(*as_frame(frame), {"x": "categorical"})[1])
 
 
 def test_numbers_of_rows_of_which_some_stand_twice_are_said():
@@ -522,7 +572,7 @@ def test_other_text_is_text(cell):
 def test_infinity_in_a_column_of_text_is_told():
     frame = pl.DataFrame({"x": ["1.5", "2.5", "Inf", *(str(i / 4) for i in range(57))], "y": np.arange(60) / 7})
     _, notes = infer_schema(*as_frame(frame))
-    assert any("'x' is text, though nine cells of ten are numbers: 'Inf' is not" in note for note in notes)
+    assert any("'x' is text, though all its cells but 'Inf' (1 of 60) are numbers" in note for note in notes)
 
 
 @pytest.mark.parametrize(

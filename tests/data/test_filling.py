@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from vaekit import TabularVAE
@@ -61,6 +62,20 @@ def test_a_column_without_any_value_takes_the_values_of_the_fit(name, gone):
         expected = pd.Timestamp("1970-01-01") + pd.to_timedelta(expected, "D")
     assert found.tolist() == list(expected) and found.index.equals(table.index)
     assert found.dtype.kind == FITTED[name].dtype.kind or name == "count"
+
+
+def test_a_column_without_any_value_takes_the_zone_of_the_fit():
+    fitted = pd.DataFrame({"when": TIMES.tz_localize("Europe/Berlin"), "real": FITTED["real"].to_numpy()})
+    vae = TabularVAE(2, (8,), epochs=1, random_state=0, verbose=0).fit(fitted)
+    found = vae.impute(fitted.head(3).assign(when=pd.Series([pd.NaT] * 3, dtype="datetime64[ns]")))
+    assert found["when"].notna().all() and found["when"].dtype == vae.sample(1)["when"].dtype
+
+
+def test_ordered_levels_of_a_fit_fill_a_table_of_pyarrow():
+    vae = TabularVAE(2, (8,), epochs=1, random_state=0, verbose=0).fit(FITTED)
+    few = FITTED.head(4).reset_index(drop=True).assign(grade=FITTED["grade"].iloc[:4].where([True, False] * 2).array)
+    found = vae.impute(pa.Table.from_pandas(few))["grade"].to_pylist()
+    assert found[0::2] == few["grade"].iloc[0::2].tolist() and set(found) <= {"l", "m", "h"}
 
 
 def test_categories_that_a_table_does_not_list_are_added():

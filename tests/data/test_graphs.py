@@ -150,7 +150,7 @@ def test_what_the_rules_change_stands_in_the_note(tmp_path: Path) -> None:
         ),
         (
             "# x\n0 1 2 3\n",
-            "PATH line 2 has 4 cells, but an edge has two nodes, and a weight if any, with tabs, commas, semicolons or blanks between them.",
+            "PATH line 2 has 4 cells, but an edge has two nodes, and a weight if any, with tabs, commas, semicolons or blanks between them (a table is read from a .csv file).",
         ),
         ("0 1\n\n# x\n1\n", "PATH line 4 has 1 cell, line 1 has 2."),
         ("0,1\n1,2,3\n", "PATH line 2 has 3 cells, line 1 has 2."),

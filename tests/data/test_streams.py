@@ -1,5 +1,7 @@
 """Tables read a batch at a time give what the same tables give in memory."""
 
+import errno
+
 import numpy as np
 import polars as pl
 import pytest
@@ -12,7 +14,7 @@ from vaekit.data.coding import code_table
 from vaekit.data.columns import infer_schema
 from vaekit.data.frames import as_frame
 from vaekit.data.streams import TableRows, as_lazy, code_lazy, infer_lazy
-from vaekit.errors import DataError, DataTypeError
+from vaekit.errors import DataError, DataTypeError, WriteError
 
 
 @pytest.fixture
@@ -37,6 +39,23 @@ def test_codes_are_those_of_the_table_in_memory(frame):
     assert lazy_schema == schema and notes == []
     expected = code_table(as_frame(frame)[0], schema)
     np.testing.assert_array_equal(code_lazy(frame.lazy(), schema).raw(slice(None)).numpy(), expected)
+
+
+def test_a_disk_too_small_for_the_codes_is_told_before_it_is_full(frame, monkeypatch, tmp_path):
+    schema, _ = infer_schema(*as_frame(frame))
+
+    def full(descriptor, start, size):
+        assert size == 4 * 300 * 4
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(WriteError) as caught:
+        code_lazy(frame.lazy(), schema)
+    assert str(caught.value) == (
+        f"The codes of the table take 0.0 GiB in {tmp_path}: No space left on device; set TMPDIR to a larger disk."
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_levels_are_counted_over_all_rows(frame, monkeypatch):

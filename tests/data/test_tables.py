@@ -87,19 +87,24 @@ def test_numbers_with_a_plus_are_numbers_but_telephones(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
+@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
 def test_cells_cut_by_other_signs_than_commas(tmp_path: Path, separator: str, word: str) -> None:
-    rows = ["half|share|n|zip|words", "0,5|1.5|1|01234|a,b", "-12,25|2|NA|90210|3,5", "3| 4 ||11111|x"]
-    path = csv(tmp_path, "\n".join(rows).replace("|", separator) + "\n")
+    rows = [
+        '"half"!share!n!zip!words!"sum"',
+        "0,5!1.5!1!01234!a,b!1,234",
+        "-12,25!2!NA!90210!3,5!12",
+        "3! 4 !!11111!x!",
+    ]
+    path = csv(tmp_path, "\n".join(rows).replace("!", separator) + "\n")
     large = read_large(str(path))
-    assert large is not None and large.note.endswith(
-        f", separated by {word} (so that 0,5 is a half), read a batch at a time"
-    )
-    assert read(path).note.startswith(large.note.removesuffix(", read a batch at a time"))
+    how = f", separated by {word} (so that 0,5 is a half)"
+    assert large is not None and f"{how}, read a batch at a time; leading zeros" in large.note
+    assert large.note.replace(", read a batch at a time", "") == read(path).note
     for X in (read(path).X, large.X.collect()):
         assert X["half"].to_list() == [0.5, -12.25, 3] and X["share"].to_list() == [1.5, 2, 4]
         assert X["n"].to_list() == [1, None, None] and X["zip"].to_list() == ["01234", "90210", "11111"]
         assert X["words"].to_list() == ["a,b", "3,5", "x"]
+        assert X["sum"].to_list() == ["1,234", "12", None]  # which may be a thousand
     commas = csv(tmp_path, "half;name,n\n1;2,3\n")  # a comma in the header says what separates
     assert read(commas).X.rows() == [("1;2", 3)] and "separated" not in read(commas).note
 

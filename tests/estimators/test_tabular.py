@@ -247,7 +247,7 @@ def test_draws_differ_and_average_to_the_mean():
 def test_a_cell_of_a_level_not_seen_at_fit_stays_as_it_is():
     frame = pd.DataFrame({"town": ["a", "b", "c", None] * 20, "x": np.random.default_rng(0).normal(size=80)})
     vae = TabularVAE(**SMALL).fit(frame)
-    with pytest.warns(UserWarning, match="which the fit has not seen"):
+    with pytest.warns(UserWarning, match="which no training row did"):
         filled = vae.impute(frame.replace({"town": {"a": "new"}}))
     assert (filled["town"][::4] == "new").all() and filled["town"].notna().all()
 
@@ -653,12 +653,15 @@ def of_pandas():
 @pytest.mark.parametrize("method", ["transform", "score_samples", "impute", "cell_scores", "elbo", "posterior"])
 def test_other_tables_than_at_fit(of_pandas, method):
     call, frame = getattr(of_pandas, method), pandas()
-    assert said(DataError, lambda: call(frame.drop(columns="price"))) == "Column 'price' of the fit is missing."
+    assert (
+        said(DataError, lambda: call(frame.drop(columns="price")))
+        == "Column 'price' of the fit is missing: add it, with empty cells if nothing else is known."
+    )
     assert (
         said(DataError, lambda: call(frame.assign(more=1))) == "Column 'more' is not among those of the fit: drop it."
     )
     assert said(DataTypeError, lambda: call(frame.assign(real="x"))) == (
-        "Column 'real' is of type String, but was Float64 (real) at fit."
+        "Column 'real' is of type String, but was Float64 (real) at fit: make its cells numbers."
     )
     assert (
         said(DataError, lambda: call(frame.assign(whole=-1)))

@@ -109,7 +109,8 @@ def _load(path: Path, ending: str, magic: bytes) -> dict[str, np.ndarray]:
             if "allow_pickle" in str(error):
                 message = f"{quoted(path)} holds Python objects, which are not loaded because that can run code."
                 raise DataError(message) from error
-            raise DataError(f"{quoted(path)} is damaged: its data cannot be read to the end.") from error
+            what = "too large for the memory, or damaged" if isinstance(error, MemoryError) else "damaged"
+            raise DataError(f"{quoted(path)} is {what}: its data cannot be read to the end.") from error
     return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
 
 

@@ -37,7 +37,8 @@ def check_columns(frame: nw.DataFrame[Any], schema: TableSchema) -> None:
     lost = [name for name in wanted if name not in frame.columns]
     if lost:
         hint = did_you_mean(lost[0], [name for name in frame.columns if name not in wanted])
-        raise DataError(f"Column{_s(lost)} {join(lost)} of the fit {be(lost)} missing{hint}.")
+        add = hint or f": add {_it(lost)}, with empty cells if nothing else is known"
+        raise DataError(f"Column{_s(lost)} {join(lost)} of the fit {be(lost)} missing{add}.")
     others = [name for name in frame.columns if name not in wanted]
     if others:
         raise DataError(
@@ -116,8 +117,8 @@ def code_column(series: nw.Series[Any], column: Column) -> np.ndarray:
         if (codes == -1).any():
             unseen = series.filter((codes == -1).tolist()).unique(maintain_order=True).to_list()
             warnings.warn(
-                f"Column {column.name!r} holds {join(unseen, 3)}, which the fit has not seen: such "
-                "cells count as missing.",
+                f"Column {column.name!r} holds {join(unseen, 3)}, which no training row did: the model takes such "
+                "cells for missing.",
                 stacklevel=2,
             )
             codes[codes == -1] = np.nan
@@ -164,8 +165,18 @@ def code_numbers(values: np.ndarray, column: Column) -> np.ndarray:
 
 
 def _refuse(series: nw.Series[Any], column: Column) -> None:
+    if is_time(series) and column.kind == "datetime":  # other clocks
+        zone = getattr(dtype_of(column.dtype), "time_zone", None)
+        has, wanted = ("no time zone", f"times in {zone}") if zone else ("a time zone", "times without one")
+        raise DataTypeError(f"Column {column.name!r} has {has}, but had {wanted} at fit: convert it.")
+    wanted = "times" if column.kind == "datetime" else "numbers"
+    if column.kind in LEVELLED and not isinstance(column.levels[0], (int, float)):
+        wanted = "text"
+    elif column.dtype == "Boolean":
+        wanted = "true or false"
     raise DataTypeError(
-        f"Column {column.name!r} is of type {type_name(series)}, but was {column.dtype} ({column.kind}) at fit."
+        f"Column {column.name!r} is of type {type_name(series)}, but was {column.dtype} ({column.kind}) at fit: make "
+        f"its cells {wanted}."
     )
 
 

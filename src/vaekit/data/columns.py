@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,9 +10,9 @@ import narwhals as nw
 import numpy as np
 from scipy.optimize import minimize
 
-from vaekit.data.csvtext import CODE, is_numeral
 from vaekit.data.frames import (
     ARROW,
+    beyond_floats,
     codes_of,
     dtype_of,
     is_number,
@@ -23,6 +22,7 @@ from vaekit.data.frames import (
     numbers_of,
     pandas_type,
 )
+from vaekit.data.remarks import FEW, looks_running, remark
 from vaekit.data.times import is_named, to_local, type_name
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.schema import LEVELLED, Column, TableSchema, Warp
@@ -30,15 +30,8 @@ from vaekit.schema.table import ASIDE, KINDS
 
 MOST_LEVELS = 64  # codes of a categorical column; rarer levels share one
 FITTED = 20_000  # values from which a column's warp is learned
-_FEW = 20  # rows, or different values, below which a column is not taken for an identifier
-_GAPS = 1.25  # numbers of an identifier for each row: rows set aside or deleted leave gaps
 _SKEW = 1.0  # skewness from which positive numbers are taken by their logarithms
 _LARGEST_COUNT = 2**24  # whole numbers that float32 holds
-
-_NUMBER = r"\s*([€$£¥]\s?)?[+-]?(\d{1,3}([ ,.']\d{3})+([.,]\d+)?|\d+([.,]\d+)?)(\s?[%€$£¥])?\s*$"
-_DATE = (
-    r"\s*(\d{1,2}([/-])\d{1,2}\2\d{2}(\d\d)?|\d{1,2}\.\d{1,2}\.\d{4}|\d{4}([./])\d{1,2}\4\d{1,2})(\s*$|[ T]\d{1,2}:)"
-)
 
 Asked = Mapping[str, str | Sequence[Any]]
 
@@ -86,20 +79,8 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
         notes.append(f"columns without any value: {join(empty, 20)}")
     if constant:
         notes.append(f"columns with a single value: {join(constant, 20)}")
-    for column in columns:
-        if column.kind in (*ASIDE, "categorical") and (stray := _stray(frame[column.name])) is not None:
-            notes.append(f"column {column.name!r} is text, though nine cells of ten are numbers: {stray!r} is not")
-        elif column.kind in (*ASIDE, "categorical") and (cell := _formatted(frame[column.name])) is not None:
-            notes.append(
-                f"column {column.name!r} is text, though its cells look like numbers or dates, such as {cell!r}: "
-                "written as 1234.5 or 2020-01-31 they are taken as such"
-            )
-        elif column.kind == "identifier" and _beyond(frame[column.name]):
-            notes.append(
-                f"column {column.name!r} holds whole numbers above 2**53: the kind real takes them for numbers"
-            )
-        elif column.kind == "count" and _nearly_running(frame[column.name]):
-            notes.append(f"column {column.name!r} may number the rows, some twice: the kind identifier sets it aside")
+    remarks = (remark(column, frame[column.name], asked=column.name in asked) for column in columns)
+    notes += [line for line in remarks if line is not None]
     if not schema.modelled:
         if len(empty) == len(columns):
             raise DataError("Every cell of the table is missing.")
@@ -108,28 +89,6 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
     if pooled:
         notes.append(f"rare levels that share one code: {', '.join(pooled)}")
     return schema, notes
-
-
-def _stray(series: nw.Series[Any]) -> str | None:
-    """A text among numbers, where nine cells of ten are numbers; None where there is none."""
-    if not isinstance(series.dtype, nw.String):
-        return None
-    cells = series.drop_nulls()
-    for some in (cells.head(1000).to_list(), cells.to_list()):  # most columns of text are told by a few
-        stray = [value for value in some if not is_numeral(value) or re.match(CODE, value) or "inf" in value.lower()]
-        if 10 * len(stray) > len(some):
-            return None
-    return stray[0] if stray else None
-
-
-def _formatted(series: nw.Series[Any]) -> str | None:
-    """A cell like 1,234.50, 12 % or 31/12/2020, where nine cells of ten are such or numbers; else None."""
-    if not isinstance(series.dtype, nw.String):
-        return None
-    some = series.drop_nulls().head(1000).to_list()
-    found = [value for value in some if (re.match(_NUMBER, value) or re.match(_DATE, value)) and not is_numeral(value)]
-    plain = sum(map(is_numeral, some))
-    return found[0] if found and 10 * (len(found) + plain) >= 9 * len(some) else None
 
 
 def _check_asked(asked: Asked, columns: Sequence[str]) -> None:
@@ -171,7 +130,7 @@ def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = Non
     if not isinstance(asked, str) and asked is not None:
         return _levelled(base, series, "ordinal", tuple(asked))
     kind = asked or _kind(series, n)
-    if kind in (*LEVELLED, "constant") and _beyond(series):
+    if kind in (*LEVELLED, "constant") and beyond_floats(series):
         raise DataError(
             f"Column {name!r} holds whole numbers above 2**53, not all of which are told apart here: make it text to "
             "have levels."
@@ -225,7 +184,7 @@ def _kind(series: nw.Series[Any], n: int) -> str:
         return "ordinal" if _seen(series, levels_of(series)).sum() > 2 else "binary"
     if isinstance(series.dtype, nw.Boolean):
         return "binary" if _seen(series, (False, True)).all() else "constant"
-    if _beyond(series):
+    if beyond_floats(series):
         return "identifier"
     if is_time(series) or is_number(series):
         values = numbers_of(series)
@@ -244,26 +203,9 @@ def _kind(series: nw.Series[Any], n: int) -> str:
     different = int(series.drop_nulls().n_unique())
     if different <= 2:
         return "constant" if different == 1 else "binary"
-    if isinstance(series.dtype, (nw.String, nw.Object)) and different > max(_FEW, n / 2):
+    if isinstance(series.dtype, (nw.String, nw.Object)) and different > max(FEW, n / 2):
         return "identifier" if different == n else "text"
     return "categorical"
-
-
-def _beyond(series: nw.Series[Any]) -> bool:
-    """Whether a column holds whole numbers so large that float64 takes some that differ for one."""
-    if not isinstance(series.dtype, (nw.Int64, nw.UInt64)) or series.is_null().all():
-        return False
-    return max(-int(series.min()), int(series.max())) > 2**53
-
-
-def looks_running(different: int, n: int, low: float, high: float) -> bool:
-    """Whether n whole numbers from `low` to `high` number the rows: no two alike, and few left out."""
-    return low >= 0 and different == n >= _FEW and high - low < _GAPS * n
-
-
-def _nearly_running(series: nw.Series[Any]) -> bool:
-    different, n = np.unique(numbers_of(series.drop_nulls())), len(series)
-    return len(different) > 0.9 * n and looks_running(len(different), len(different), different[0], different[-1])
 
 
 def _check_finite(name: str, values: np.ndarray) -> None:
@@ -311,7 +253,12 @@ def with_levels(base: Column, kind: Any, levels: tuple[Any, ...], counts: np.nda
 def _numeric(base: Column, series: nw.Series[Any], kind: Any) -> Column:
     name = base.name
     if not (is_number(series) or is_time(series)):
-        raise DataError(f"Column {name!r} of type {series.dtype} holds no numbers, so it cannot be {kind}.")
+        what = "text" if isinstance(series.dtype, nw.String) else f"of type {type_name(series)}"
+        wanted = "times" if kind == "datetime" else "numbers"
+        raise DataError(
+            f"Column {name!r} is {what}, so it cannot be {kind}: make its cells {wanted}, and empty where these are "
+            "missing."
+        )
     if is_time(series) != (kind == "datetime"):
         what = "times" if is_time(series) else "no times"
         raise DataError(f"Column {name!r} holds {what}, so it cannot be {kind}.")
@@ -354,9 +301,11 @@ def scattered(n: int, most: int) -> np.ndarray:
 
 
 def _decimals(values: np.ndarray) -> int | None:
-    """Decimal places that all values keep to, if they are six at most."""
+    """Decimal places that all values keep to, but for what computing lost, if they are six at most."""
+    size = np.abs(values)
+    lost = 1e-12 * min(1.0, np.median(size)) + 1e-15 * size
     for places in range(7):
-        if np.abs(values - np.round(values, places)).max() <= 1e-9 * max(1.0, np.abs(values).max()) * 10.0**-places:
+        if (np.abs(values - np.round(values, places)) <= lost).all():
             return places
     return None
 

@@ -14,18 +14,19 @@ from vaekit.errors import DataError, join
 if TYPE_CHECKING:
     import polars as pl
 
-_DATE = r"^\d{4}-\d{2}-\d{2}$"
-_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
+DATE = r"^\d{4}-\d{2}-\d{2}$"
+TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
 
 CODE = r"^\s*\+?0\d+\s*$"  # 02134: text, as a number would lose the zero
 PHONE = r"^\s*\+\d{7,}\s*$"  # +4930901820: text where all cells are such, as a number would lose the sign
 COMMA = r"^(\s*[+-]?\d+),(\d+\s*)$"  # 0,5: a number, where cells are not separated by commas
+THOUSANDS = r"^\s*[+-]?[1-9]\d{0,2},\d{3}\s*$"  # 1,234: either
 LONG = r"^\s*[+-]?\d{19,}\s*$"  # 89014103211118510720: text, as a float would lose the last digits
 
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}  # of cells, the first that cuts the header
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}  # of cells, the first that cuts the header
 
 # read as missing, besides the empty cell
-MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
+MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
 
 
 def check_utf8(data: bytes, path: Path) -> str:
@@ -44,19 +45,24 @@ def check_utf8(data: bytes, path: Path) -> str:
 def header(text: str, path: Path) -> tuple[list[str], str]:
     """Return the names of the columns, without blanks around them, and what separates cells.
 
-    That is a comma; where the header has none, but a semicolon or a tab, it is that.
+    That is a comma; where it does not cut the header but a semicolon, a tab or a bar does, it is that.
 
     Raises:
-        DataError: there is no text, a name stands twice, or the first line holds only numbers and so is likely a row.
-            (Numbers that count the columns from 0 or 1 are names.)
+        DataError: there is no text, nothing cuts it, a name stands twice, or the first line holds only numbers and so
+            is likely a row. (Numbers that count the columns from 0 or 1 are names.)
     """
-    line, cells, separator = 0, list[str](), ","
-    for separator in SEPARATORS:
-        line, cells = next(((line, cells) for line, cells in _records(text, path, separator) if cells), (0, []))
-        if len(cells) > 1:
-            break
-    else:
-        separator = ","
+    found: dict[str, tuple[int, list[str]]] = {}
+    fault: DataError | None = None
+    for sign in SEPARATORS:
+        try:
+            found[sign] = next(((line, cells) for line, cells in _records(text, path, sign) if cells), (0, []))
+        except DataError as error:
+            fault = fault or error
+    separator = next((sign for sign, (_, cells) in found.items() if len(cells) > 1), ",")
+    if separator not in found:
+        assert fault is not None
+        raise fault
+    line, cells = found[separator]
     if not cells:
         raise DataError(f"{quoted(path)} is empty.")
     names = [cell.strip() for cell in cells]
@@ -139,9 +145,13 @@ def unpadded(column: pl.Series, separator: str) -> pl.Series:
 
 
 def numerals(column: pl.Series, separator: str) -> pl.Series:
-    """A text column with its cells bare, and with points for decimal commas where those do not separate cells."""
+    """A text column with its cells bare, and with points for decimal commas where those do not separate cells.
+
+    Where all commas stand before three digits, as in 1,234, they may mark thousands, and stay.
+    """
     bare = bare_cells(column)
-    return bare if separator == "," else bare.str.replace(COMMA, "$1.$2")
+    commas = bare.filter(bare.str.contains(COMMA))
+    return bare if separator == "," or commas.str.contains(THOUSANDS).all() else bare.str.replace(COMMA, "$1.$2")
 
 
 def bare_cells(column: pl.Series) -> pl.Series:
@@ -162,15 +172,15 @@ def numbers(column: pl.Series) -> pl.Series | None:
 
 
 def timed(column: pl.Series) -> pl.Series:
-    """The times of a text column whose cells are all ISO 8601 dates, or dates with the time of day."""
+    """The times of a text column whose cells are all ISO 8601 dates, or some of them with the time of day."""
     import polars as pl
 
     if column.dtype != pl.String or column.null_count() == len(column):
         return column
-    if column.str.contains(_DATE).all():
+    if column.str.contains(DATE).all():
         times = column.str.to_date(strict=False)
-    elif column.str.contains(_TIME).all():
-        times = column.str.to_datetime(time_unit="us", strict=False)
+    elif column.str.contains(f"{DATE}|{TIME}").all():
+        times = column.str.replace(DATE, "${0}T00:00").str.to_datetime(time_unit="us", strict=False)
     else:
         return column
     return times if times.null_count() == column.null_count() else column

@@ -79,9 +79,10 @@ class Layout:
             self.columns = list(range(self.width))
             self.header = self.width == 3 and cells[2].lower() not in _MISSING and _number(cells[2]) is None
         else:
+            table = "" if self.width == 1 else " (a table is read from a .csv file)"
             raise DataError(
                 f"{quoted(path)} line {self.line} has {self.width} cell{'' if self.width == 1 else 's'}, but an edge "
-                "has two nodes, and a weight if any, with tabs, commas, semicolons or blanks between them."
+                f"has two nodes, and a weight if any, with tabs, commas, semicolons or blanks between them{table}."
             )
         self.named = cells[self.columns[2]] if self.header and len(self.columns) == 3 else None
 

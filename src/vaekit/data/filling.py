@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 
 from vaekit.data.coding import level_values, point_values, values_of
-from vaekit.data.frames import as_frame, cast_like, family, missing_in, series_of, widened
+from vaekit.data.frames import as_frame, cast_like, exchangeable, missing_in, series_of, widened
 from vaekit.data.streams import as_lazy
 from vaekit.schema import LEVELLED, Column, TableSchema
 
@@ -60,7 +60,7 @@ def fill_table(
             rows, values = rows[gone], np.array(values, dtype=object)[gone].tolist()
             values = values if isinstance(column.levels[0], str) else np.array(values, dtype=np.float64)
         piece = series_of(column, values, str(backend).lower())
-        if len(rows) == len(series) and family(series.dtype) != family(piece.dtype):
+        if len(rows) == len(series) and not exchangeable(series.dtype, piece.dtype):
             new.append(piece)  # a column without values may be of any type, as where all cells are NaN
             continue
         if isinstance(series.dtype, (nw.Categorical, nw.Enum)):

@@ -150,6 +150,13 @@ def _floats(series: nw.Series[Any]) -> np.ndarray:
     return out
 
 
+def beyond_floats(series: nw.Series[Any]) -> bool:
+    """Whether a column holds whole numbers so large that float64 takes some that differ for one."""
+    if not isinstance(series.dtype, (nw.Int64, nw.UInt64)) or series.is_null().all():
+        return False
+    return max(-int(series.min()), int(series.max())) > 2**53
+
+
 def missing_in(series: nw.Series[Any]) -> np.ndarray:
     """(n,) booleans: null or NaN."""
     missing = np.asarray(series.is_null().to_numpy(), bool)
@@ -215,6 +222,12 @@ def family(dtype: Any) -> str:
     return found or ("numbers" if dtype.is_numeric() else "none")
 
 
+def exchangeable(one: Any, other: Any) -> bool:
+    """Whether values of one type can be cast to another: of the same family, and times both with or without a zone."""
+    zones = [getattr(dtype, "time_zone", None) is None for dtype in (one, other)]
+    return family(one) == family(other) and (zones[0] == zones[1] or family(one) != "times")
+
+
 def cast_like(values: nw.Series[Any], series: nw.Series[Any]) -> nw.Series[Any]:
     """Values in the type of a column of the same family."""
     if values.dtype == series.dtype or isinstance(series.dtype, nw.Object):
@@ -273,6 +286,8 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
         values = whole(values, column.dtype)
     if isinstance(dtype, nw.Unknown):  # of a column without values
         return nw.new_series(column.name, values, backend=backend)
+    if isinstance(dtype, nw.Enum) and backend == "pyarrow":  # which has no such type
+        dtype = nw.Categorical()
     if isinstance(dtype, nw.Decimal):
         return nw.new_series(column.name, values, nw.Float64, backend=backend).cast(dtype)
     return nw.new_series(column.name, values, dtype, backend=backend)

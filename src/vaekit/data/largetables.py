@@ -15,6 +15,7 @@ from vaekit.data.csvtext import (
     codes,
     header,
     how_cut,
+    kept_as_text,
     numbers_but_codes,
     numerals,
     timed,
@@ -58,7 +59,7 @@ def read_large(source: str, kind: str | None = None) -> Dataset | None:
     """
     path = Path(source)
     check_file(path)
-    lazy, how = _scan_csv(path) if path.suffix.lower() == ".csv" else (_scan_parquet(path), "")
+    lazy, (how, kept) = _scan_csv(path) if path.suffix.lower() == ".csv" else (_scan_parquet(path), ("", ""))
     lazy = plain_types(lazy, lazy.collect_schema(), quoted(path))
     rows, holes = _counted(lazy, path)
     if rows == 0:
@@ -66,7 +67,7 @@ def read_large(source: str, kind: str | None = None) -> Dataset | None:
     kinds = lazy.collect_schema()
     if kind is None and not holes and all(dtype.is_numeric() for dtype in kinds.values()):
         return None
-    note = f"{rows:,} rows of {len(kinds):,} columns from {quoted(path)}{how}, read a batch at a time"
+    note = f"{rows:,} rows of {len(kinds):,} columns from {quoted(path)}{how}, read a batch at a time{kept}"
     return Dataset(source, lazy, kind="table", note=note)
 
 
@@ -81,8 +82,8 @@ def _scan_parquet(path: Path) -> pl.LazyFrame:
     return lazy
 
 
-def _scan_csv(path: Path) -> tuple[pl.LazyFrame, str]:
-    """The rows of a .csv file with the types of its columns told from all of them, and how they are cut."""
+def _scan_csv(path: Path) -> tuple[pl.LazyFrame, tuple[str, str]]:
+    """The rows of a .csv file with the types of its columns told from all of them, and what to say."""
     import polars as pl
 
     _check_text(path)
@@ -103,7 +104,10 @@ def _scan_csv(path: Path) -> tuple[pl.LazyFrame, str]:
         raise DataError(f"{quoted(path)} is damaged: {str(error).strip().splitlines()[0]}.") from error
     if short and width > 1:  # polars fills up a short line with missing values
         _check_lines(path, width, separator)
-    return lazy.with_columns(_typed(name, dtype, separator) for name, dtype in found.items()), how_cut(separator)
+    return lazy.with_columns(_typed(name, dtype, separator) for name, dtype in found.items()), (
+        how_cut(separator),
+        kept_as_text(kept),
+    )
 
 
 def _text_types(lazy: pl.LazyFrame, separator: str) -> tuple[dict[str, pl.DataType], bool]:
@@ -126,6 +130,8 @@ def _text_types(lazy: pl.LazyFrame, separator: str) -> tuple[dict[str, pl.DataTy
     for name, kinds in seen.items():
         if kinds == {pl.Float64(), pl.Int64()}:  # of batches
             kinds = {pl.String()} if name in long else {pl.Float64()}
+        elif kinds == {pl.Date(), pl.Datetime("us")}:
+            kinds = {pl.Datetime("us")}
         dtype = next(iter(kinds), None)
         if dtype is not None and len(kinds) == 1 and dtype != pl.String:
             types[name] = dtype

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,11 +16,12 @@ import torch
 from torch import Tensor
 
 from vaekit.data.coding import code_table
-from vaekit.data.columns import Asked, infer_schema, looks_running, scattered, with_levels
+from vaekit.data.columns import Asked, infer_schema, scattered, with_levels
 from vaekit.data.frames import dtype_of, family, with_listed
 from vaekit.data.largetables import BATCH, read_large, row_numbers
+from vaekit.data.remarks import looks_running
 from vaekit.data.rows import Rows
-from vaekit.errors import DataError
+from vaekit.errors import DataError, WriteError
 from vaekit.schema import ColumnStats, TableSchema
 
 if TYPE_CHECKING:
@@ -190,7 +192,16 @@ def code_lazy(lazy: pl.LazyFrame, schema: TableSchema) -> TableRows:
     if n == 0:
         raise DataError("The table has no rows.")
     with tempfile.NamedTemporaryFile(prefix="vaekit-", suffix=".codes") as file:
-        codes = np.memmap(file.name, np.float32, "w+", shape=(n, *schema.shape))
+        size = 4 * n * math.prod(schema.shape)
+        try:
+            if hasattr(os, "posix_fallocate"):  # a full disk under a map would end the process
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            place = f"{size / 2**30:.1f} GiB in {tempfile.gettempdir()}"
+            raise WriteError(
+                f"The codes of the table take {place}: {error.strerror}; set TMPDIR to a larger disk."
+            ) from error
+        codes = np.memmap(file.name, np.float32, "r+", shape=(n, *schema.shape))
         start = 0
         for batch in batches(lazy):
             codes[start : start + len(batch)] = code_table(batch, schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,10 @@ def draw_marginals(estimator: TabularVAE, X_train: Any, path: Path) -> str:
 def _histogram(ax: Axes, column: Column, real: np.ndarray, drawn: np.ndarray) -> None:
     ends = [np.quantile(values, q) for values in (real, drawn) for q in (0.005, 0.995)] if len(real) else [0.0, 1.0]
     low, high = min(ends), max(ends)
-    if column.kind == "count" and high - low <= 30:
-        edges = np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
+    if column.kind == "count":  # as many whole numbers in each
+        low, high = np.floor(low), np.ceil(high)
+        width = max(1, math.ceil((high - low + 1) / 31))
+        edges = np.arange(low, high + width + 1, width) - 0.5
     else:
         edges = np.linspace(low, high, 31) if high > low else np.array([low - 0.5, low + 0.5])
     filled: dict[str, Any] = {"color": PALE, "label": "training rows"}

@@ -1,0 +1,95 @@
+"""What to say of a column's kind: of text that may be meant for numbers, and of numbers that may be meant for none."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from vaekit.data.csvtext import CODE, DATE, LONG, PHONE, TIME, is_numeral
+from vaekit.data.frames import beyond_floats, numbers_of
+from vaekit.schema import Column
+from vaekit.schema.table import ASIDE
+
+FEW = 20  # rows, or different values, below which a column is not taken for an identifier
+_GAPS = 1.25  # numbers of an identifier for each row: rows set aside or deleted leave gaps
+_LOOK = 1000  # cells that tell of most columns of text
+
+_NUMBER = r"\s*([€$£¥]\s?)?[+-]?(\d{1,3}([ ,.']\d{3})+([.,]\d+)?|\d+([.,]\d+)?)(\s?[%€$£¥])?\s*$"
+_DAY = r"\s*(\d{1,2}([/-])\d{1,2}\2\d{2}(\d\d)?|\d{1,2}\.\d{1,2}\.\d{4}|\d{4}([./])\d{1,2}\4\d{1,2})(\s*$|[ T]\d{1,2}:)"
+
+
+def remark(column: Column, series: nw.Series[Any], *, asked: bool) -> str | None:
+    """A line on a column whose kind may be none that its user meant; else None.
+
+    Args:
+        column: of the schema.
+        series: its cells.
+        asked: whether the user named the kind.
+    """
+    name = repr(column.name)
+    if column.kind in (*ASIDE, "categorical") and isinstance(series.dtype, nw.String):
+        cells = series.drop_nulls()
+        for fits, what in ((_is_number, "numbers"), (_is_time, "dates")):
+            if (told := _nearly(cells, fits, what, asked=asked)) is not None:
+                return f"column {name} is text, though {told}"
+        if (cell := _formatted(cells)) is not None:
+            return (
+                f"column {name} is text, though its cells look like numbers or dates, such as {cell!r}: "
+                "written as 1234.5 or 2020-01-31 they are taken as such"
+            )
+    if column.kind == "identifier" and beyond_floats(series):
+        return f"column {name} holds whole numbers above 2**53: the kind real takes them for numbers"
+    if column.kind == "count" and _nearly_running(series):
+        return f"column {name} may number the rows, some twice: the kind identifier sets it aside"
+    return None
+
+
+def _nearly(cells: nw.Series[Any], fits: Callable[[str], bool], what: str, *, asked: bool) -> str | None:
+    """What to say where all cells are numbers or dates, or nine of ten are, or all but those that hold one text."""
+    others, n = Counter[str](), 0
+    for some in (cells.head(_LOOK).to_list(), cells.to_list()):
+        n, others = len(some), Counter(value for value in some if not fits(value))
+        if 2 * others.total() > n or (len(others) > 1 and 10 * others.total() > n):
+            return None
+    if not others:
+        return None if asked else f"all its cells are {what}: make them {what}, or name its kind in schema"
+    other, times = others.most_common(1)[0]
+    if len(others) > 1:
+        return f"nine cells of ten are {what}: {next(iter(others))!r} is not"
+    return f"all its cells but {other!r} ({times:,} of {n:,}) are {what}: leave such cells empty, or correct them"
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a text is a number, and one that loses nothing as such."""
+    return (
+        is_numeral(cell)
+        and not any(re.match(pattern, cell) for pattern in (CODE, LONG, PHONE))
+        and "inf" not in cell.lower()
+    )
+
+
+def _is_time(cell: str) -> bool:
+    return re.match(DATE, cell) is not None or re.match(TIME, cell) is not None
+
+
+def _formatted(cells: nw.Series[Any]) -> str | None:
+    """A cell like 1,234.50, 12 % or 31/12/2020, where nine cells of ten are such or numbers; else None."""
+    some = cells.head(_LOOK).to_list()
+    found = [value for value in some if (re.match(_NUMBER, value) or re.match(_DAY, value)) and not is_numeral(value)]
+    plain = sum(map(is_numeral, some))
+    return found[0] if found and 10 * (len(found) + plain) >= 9 * len(some) else None
+
+
+def looks_running(different: int, n: int, low: float, high: float) -> bool:
+    """Whether n whole numbers from `low` to `high` number the rows: no two alike, and few left out."""
+    return low >= 0 and different == n >= FEW and high - low < _GAPS * n
+
+
+def _nearly_running(series: nw.Series[Any]) -> bool:
+    different, n = np.unique(numbers_of(series.drop_nulls())), len(series)
+    return len(different) > 0.9 * n and looks_running(len(different), len(different), different[0], different[-1])
