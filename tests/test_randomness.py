@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 import torch
 
-from vaekit.randomness import RowNoise, isolated_rng, resolve_seed, rng_state, row_keys, set_rng_state
+from vaekit.randomness import RowNoise, isolated_rng, resolve_seed, rng_state, row_keys, seed_generators, set_rng_state
 
 
 def test_keys_depend_on_values_alone():
@@ -133,3 +133,15 @@ def test_every_nan_is_the_same_to_a_key():
     other = row.clone()
     other.view(torch.int32)[0, 0] ^= -(2**31)  # the sign bit
     assert torch.isnan(other[0, 0]) and row_keys(other).equal(row_keys(row))
+
+
+def test_gpus_that_were_not_started_keep_the_seed_of_the_caller(monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    with isolated_rng(3):
+        found = torch.rand(2)
+    assert not seeded and torch.equal(found, torch.rand(2, generator=torch.Generator().manual_seed(3)))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    seed_generators(5)
+    assert seeded == [5]

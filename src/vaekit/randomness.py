@@ -35,11 +35,18 @@ def isolated_rng(seed: int | None = None) -> Iterator[None]:
     try:
         torch.set_default_dtype(torch.float32)
         if seed is not None:
-            torch.manual_seed(seed)
+            seed_generators(seed)
         yield
     finally:
         torch.set_default_dtype(kind)
         set_rng_state(state)
+
+
+def seed_generators(seed: int) -> None:
+    """Seed torch's global generators, but for those of GPUs that were not started: they keep the caller's seed."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
 
 
 def rng_state() -> dict[str, Tensor]:

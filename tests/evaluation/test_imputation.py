@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from vaekit.data.rows import Rows
-from vaekit.evaluation.imputation import cell_scores, conditionals
+from vaekit.evaluation.imputation import cell_scores, conditionals, draws_given
 from vaekit.evaluation.likelihood import score_rows
 from vaekit.likelihoods.base import SOFTPLUS_ONE
 from vaekit.likelihoods.table import TableColumns
@@ -262,3 +262,20 @@ def test_draws_are_of_all_missing_cells_together(levels):
     found = np.zeros_like(exact)
     np.add.at(found, (drawn[:, 0], drawn[:, 1]), 1 / n)
     assert bool((np.abs(found - exact) <= SIGMAS * np.sqrt(2 * exact * (1 - exact) / n) + 1e-3).all())
+
+
+def test_the_generator_of_the_caller_is_its_own_between_batches(linear):
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        for _ in conditionals(linear.model, linear.rows, 5):
+            found.append(float(torch.rand(1)))
+    torch.manual_seed(1)
+    assert found[0] == float(torch.rand(1)) and found[0] != found[len(found) // 2]
+
+
+def test_draws_given_some_cells_are_a_function_of_the_seed(linear):
+    row = torch.tensor(linear.x[1], dtype=torch.float32)
+    row[0] = NAN
+    one, again, other = (draws_given(linear.model, row, 5, seed) for seed in (0, 0, 1))
+    assert torch.equal(one, again) and not torch.equal(one, other)

@@ -200,6 +200,16 @@ def test_patience_counts_from_the_end_of_the_warm_up():
     assert state.best_epoch == 1 and len(state.history) == 7
 
 
+@pytest.mark.parametrize("bad", [float("nan"), -float("inf")])
+def test_a_held_out_score_that_is_no_number_stops_and_says_so(bad):
+    scores = iter([1.0, bad])
+    message = (
+        rf"^The score of the held-out rows was {bad} after epoch 2: training has stopped and the weights of epoch 1 "
+    )
+    with pytest.raises(TrainingError, match=message):
+        run(TrainingSettings(epochs=5, batch_size=8), validate=lambda model: next(scores))
+
+
 def test_train_is_the_mean_over_rows_not_over_batches():
     values = iter(torch.arange(50.0).split(8))
     model = Line()

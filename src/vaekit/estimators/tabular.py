@@ -289,10 +289,11 @@ class TabularVAE(BoundEstimator):
         missing = torch.isnan(coded)
         some = missing.any(1).nonzero()[:, 0]
         found: list[list[Tensor]] = [[] for _ in range(draws or 1)]
-        for known in conditionals(self.model_, TableRows(coded[some]), num_samples, seed) if len(some) else ():
-            each = [known.points(statistic)] if draws is None else known.draws(draws)
-            for parts, part in zip(found, each, strict=True):
-                parts.append(part.cpu())
+        with isolated_rng(seed):
+            for known in conditionals(self.model_, TableRows(coded[some]), num_samples, seed) if len(some) else ():
+                each = [known.points(statistic)] if draws is None else known.draws(draws)
+                for parts, part in zip(found, each, strict=True):
+                    parts.append(part.cpu())
         tables = []
         for parts in found:
             filled = {}

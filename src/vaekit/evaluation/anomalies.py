@@ -32,6 +32,7 @@ from vaekit.errors import RunError
 from vaekit.evaluation.imputation import conditionals
 from vaekit.evaluation.likelihood import IndependentFeatures
 from vaekit.models.vae import VAE
+from vaekit.randomness import isolated_rng
 
 REFERENCE = 1000  # training rows that rows are compared with
 _SAMPLES = 50  # codes of each row
@@ -57,12 +58,14 @@ def cell_likelihoods(model: VAE, independent: IndependentFeatures, rows: Rows) -
         yield torch.stack([given, alone], 1).masked_fill(x.isnan().unsqueeze(1), math.nan)
 
 
+@isolated_rng()
 def reference_likelihoods(model: VAE, independent: IndependentFeatures, rows: Rows) -> Tensor:
     """(R, 2, D) `cell_likelihoods` of a thousand evenly spaced training rows."""
     some = rows.raw(torch.from_numpy(spaced(len(rows), REFERENCE)))
     return torch.cat(list(cell_likelihoods(model, independent, Rows(some))))
 
 
+@isolated_rng()
 def anomaly_scores(model: VAE, independent: IndependentFeatures, reference: Tensor | None, rows: Rows) -> Tensor:
     """(n,) of rows, NaN where no cell is observed whose column training rows had values in; see above.
 

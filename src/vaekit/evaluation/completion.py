@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vaekit.models.base import LatentVariableModel
 from vaekit.models.conditional import ConditionalVAE
-from vaekit.randomness import row_keys
+from vaekit.randomness import row_keys, seed_generators
 
 _BATCH = 1024  # rows at a time
 
@@ -55,7 +55,7 @@ def draws_given(model: ConditionalVAE, c: Tensor, draws: int, seed: int, *, valu
     seen, rows = Counter(), []
     for one, key in zip(c.split(1), row_keys(c).tolist(), strict=True):
         state = np.random.SeedSequence([seed, key, seen[key]]).generate_state(1, np.uint64)
-        torch.manual_seed(int(state[0]) >> 1)
+        seed_generators(int(state[0]) >> 1)
         seen[key] += 1
         given, parts = model.given(one), []
         for eps in torch.randn(draws, 1, model.latent_dim).to(c.device).split(_BATCH):

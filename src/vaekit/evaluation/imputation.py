@@ -63,7 +63,7 @@ class Conditional:
 
 @torch.no_grad()
 def conditionals(model: VAE, rows: Rows, num_samples: int, seed: int = 0) -> Iterator[Conditional]:
-    """What is known of rows, a batch at a time.
+    """What is known of rows, a batch at a time. It draws nothing from torch's generators; `Conditional.draws` does.
 
     Args:
         model: in evaluation mode.
@@ -74,15 +74,14 @@ def conditionals(model: VAE, rows: Rows, num_samples: int, seed: int = 0) -> Ite
     device = next(model.parameters()).device
     latent = model.latent_dim
     noise = RowNoise(num_samples * latent, seed)
-    with isolated_rng(seed):
-        for part in rows.chunks(max(1, _DECODED // num_samples)):
-            x = rows.take(part).to(device)
-            eps = noise(rows.keys(part).to(device), 0, num_samples * latent)
-            eps = eps.view(len(x), num_samples, latent).transpose(0, 1)
-            terms = model.terms(x, num_samples, noise=lambda *_, eps=eps: eps)
-            log_weights = (terms.log_px + terms.log_pz - terms.log_qz).log_softmax(0)
-            given: Any = terms.likelihood
-            yield Conditional(part, x, log_weights, given)
+    for part in rows.chunks(max(1, _DECODED // num_samples)):
+        x = rows.take(part).to(device)
+        eps = noise(rows.keys(part).to(device), 0, num_samples * latent)
+        eps = eps.view(len(x), num_samples, latent).transpose(0, 1)
+        terms = model.terms(x, num_samples, noise=lambda *_, eps=eps: eps)
+        log_weights = (terms.log_px + terms.log_pz - terms.log_qz).log_softmax(0)
+        given: Any = terms.likelihood
+        yield Conditional(part, x, log_weights, given)
 
 
 def draws_given(model: VAE, row: Tensor, n: int, seed: int) -> Tensor:
@@ -90,11 +89,13 @@ def draws_given(model: VAE, row: Tensor, n: int, seed: int) -> Tensor:
     parts = []
     for start in range(0, n, DRAWS):
         (known,) = conditionals(model, Rows(row[None]), _GIVEN, seed + start)
-        drawn = known.draws(min(DRAWS, n - start))[:, 0].cpu()
+        with isolated_rng(seed + start):
+            drawn = known.draws(min(DRAWS, n - start))[:, 0].cpu()
         parts.append(torch.where(torch.isnan(row), drawn, row))
     return torch.cat(parts)
 
 
+@isolated_rng()
 @torch.no_grad()
 def cell_scores(model: VAE, rows: Rows, num_samples: int, seed: int = 0) -> Tensor:
     r"""(n, D) log p(x_d | x_{-d}) of each observed cell given the others of its row, in nats; NaN elsewhere.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -265,8 +266,13 @@ def _train(
         judged.eval()
         due = state.epoch % settings.validate_every == 0 or state.epoch == settings.epochs
         score = float(validate(judged)) if validate is not None and due else None
-        if score is not None and score != score:
-            _give_up(model, state, settings, state.epoch * steps)
+        if score is not None and not math.isfinite(score):
+            _keep_best(model, state)
+            raise TrainingError(
+                f"The score of the held-out rows was {score} after epoch {state.epoch}: {_kept(state)}. Look among "
+                f"them for values far beyond the others, or try a smaller learning_rate (now "
+                f"{settings.learning_rate:g}) or clip_norm=1."
+            )
         if state.best_score is None or (score is not None and score > state.best_score):  # until it is judged, the last
             state.best_score, state.best_epoch = score, state.epoch
             state.tensors["best"] = _snapshot(judged)
@@ -285,15 +291,14 @@ def _train(
         if checkpoint is not None and checkpoint.due:
             _save(checkpoint, state, parts, rng_state(), values)
 
-    model.load_state_dict(state.tensors["best"])
-    model.eval()
+    _keep_best(model, state)
     return state
 
 
 def _out_of_patience(state: TrainingState, settings: TrainingSettings) -> bool:
     if settings.patience is None or state.best_score is None or state.step or state.epoch % settings.validate_every:
         return False
-    return state.epoch - max(state.best_epoch, int(settings.kl_warmup)) >= settings.patience
+    return state.epoch - max(state.best_epoch, math.ceil(settings.kl_warmup)) >= settings.patience
 
 
 def _snapshot(model: nn.Module) -> dict[str, Tensor]:
@@ -326,11 +331,18 @@ def _check_finite(
 
 
 def _give_up(model: nn.Module, state: TrainingState, settings: TrainingSettings, step: int) -> None:
-    model.load_state_dict(state.tensors["best"])
-    model.eval()
-    kept = f"the weights of epoch {state.best_epoch}" if state.best_epoch else "the weights before training"
+    _keep_best(model, state)
     raise TrainingError(
         f"The objective was no longer a finite number at step {step} (epoch {state.epoch + (state.step > 0)}): "
-        f"training has stopped and {kept} are kept. Try a smaller learning_rate (now "
-        f"{settings.learning_rate:g}) or clip_norm=1."
+        f"{_kept(state)}. Try a smaller learning_rate (now {settings.learning_rate:g}) or clip_norm=1."
     )
+
+
+def _keep_best(model: nn.Module, state: TrainingState) -> None:
+    model.load_state_dict(state.tensors["best"])
+    model.eval()
+
+
+def _kept(state: TrainingState) -> str:
+    kept = f"the weights of epoch {state.best_epoch}" if state.best_epoch else "the weights before training"
+    return f"training has stopped and {kept} are kept"
