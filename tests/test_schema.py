@@ -121,7 +121,7 @@ def test_what_the_rules_drop_is_said():
     assert graph.notes == ("2 self-loops dropped.", f"1 edge pointed one way; {ONE_WAY}")
     assert Graph(graph, labels=[1, 2]).notes == graph.notes
     listed = Graph.from_edges([[0, 1], [1, 0], [0, 1], [1, 1]], [1, 3, 2, 9])
-    assert listed.notes == ("1 self-loop dropped.", "2 edges were listed more than once and count once.")
+    assert listed.notes == ("1 self-loop dropped.", "1 edge was listed more than once and counts once.")
     assert weights(listed) == {(0, 1): 3} and listed.is_weighted
     assert Graph(np.array([[0, 2], [1, 0]])).notes == ("1 edge had two weights, of which the larger counts.",)
     assert Graph(path_of(3)).notes == () and not Graph(path_of(3)).is_weighted

@@ -133,7 +133,7 @@ def test_what_the_rules_change_stands_in_the_note(tmp_path: Path) -> None:
     assert by_name(data.X) == {frozenset("ab"): 3}
     assert data.note.endswith(
         f"2 nodes and 1 edge from {str(tmp_path / 'x.txt')!r}. Its nodes are known by name. "
-        "The third cell of a line is its weight, from 1 to 3. 1 self-loop dropped. 2 edges were listed more than once and count once."
+        "The third cell of a line is its weight, from 1 to 3. 1 self-loop dropped. 1 edge was listed more than once and counts once."
     )
 
 

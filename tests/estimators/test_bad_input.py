@@ -131,6 +131,13 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_weights(iris):
     assert np.isfinite(vae.transform(iris)).all()
 
 
+@pytest.mark.parametrize("dtype", ["M8[D]", "m8[D]"])
+def test_times_are_no_numbers(dtype):
+    X = np.arange(20).reshape(10, 2).astype(dtype)
+    message = "X holds times: turn them into numbers, or take a TabularVAE for a DataFrame of them."
+    assert said(DataTypeError, lambda: VAE(**SMALL).fit(X)) == message
+
+
 def test_own_networks_that_do_not_fit(iris):
     message = said(OptionError, lambda: VAE(**SMALL, encoder=nn.Linear(3, 5)).fit(iris))
     assert message.startswith("The encoder fails on an input of shape (2, 4): ")

@@ -275,3 +275,19 @@ def test_an_own_prior_must_be_given_again(tmp_path):
     with pytest.raises(OptionError) as error:
         vaekit.load(tmp_path / "model", prior=nn.Identity())
     assert str(error.value) == f"{tmp_path / 'model'} was fitted with a prior GaussianMixture, not Identity."
+
+
+@pytest.mark.parametrize("likelihood", ["auto", "bernoulli", "logistic_mixture"])
+def test_a_brighter_byte_than_those_of_the_fit_has_a_likelihood(likelihood, capsys):
+    """Of pictures whose brightest pixels lie near the end of a byte."""
+    X = np.random.default_rng(0).integers(0, 240, (40, 4, 4), np.uint8)
+    vae = vaekit.VAE(2, (4,), likelihood=likelihood, epochs=1, random_state=0).fit(X)
+    X[0, 0, 0] = 255
+    assert np.isfinite(vae.score_samples(X, 2)).all()
+    assert ("from 0 to 255 are made binary" in capsys.readouterr().err) == (likelihood == "bernoulli")
+
+
+def test_two_levels_are_not_said_to_be_drawn(capsys):
+    X = np.random.default_rng(0).integers(0, 2, (40, 4, 4)).astype(np.uint8) * 255
+    vaekit.VAE(2, (4,), epochs=1, random_state=0).fit(X)
+    assert "made binary" not in capsys.readouterr().err

@@ -14,7 +14,14 @@ from vaekit.data.rows import Rows
 from vaekit.errors import OptionError
 from vaekit.likelihoods import LIKELIHOODS, Autoregressive, Bernoulli, LogisticMixture
 from vaekit.models import VAE, Autoencoder, PixelCNN
-from vaekit.models.building import Architecture, build_networks, dry_run, input_scaling
+from vaekit.models.building import (
+    Architecture,
+    build_networks,
+    check_decoder,
+    check_images,
+    dry_run,
+    input_scaling,
+)
 from vaekit.models.vae import MeanEncoder
 from vaekit.nn import MLP, Standardise
 from vaekit.objectives import elbo
@@ -154,6 +161,36 @@ def test_own_networks_that_do_not_fit_are_refused(networks, message):
 @pytest.mark.parametrize("shape", [(12,), (2, 6), (2, 2, 3)])
 def test_a_decoder_may_give_any_shape_with_as_many_values(shape):
     own(decoder=nn.Sequential(nn.Linear(2, 12), nn.Unflatten(1, shape)))
+
+
+@pytest.mark.parametrize(
+    ("given", "fits"), [((1, 8, 2), True), ((8, 2), True), ((16,), True), ((2, 8), False), ((16, 1), False)]
+)
+def test_axes_of_a_row_are_not_taken_for_one_another(given, fits):
+    decoder = nn.Sequential(nn.Linear(2, 16), nn.Unflatten(1, given))
+    if fits:
+        check_decoder(decoder, 2, (1, 8, 2), "it")
+    else:
+        with pytest.raises(OptionError, match=r"for 2 codes, but it needs \(2, 1, 8, 2\)\.$"):
+            check_decoder(decoder, 2, (1, 8, 2), "it")
+
+
+def test_an_encoder_may_give_one_number_a_row():
+    class Mean(nn.Module):
+        def forward(self, x):
+            return x.mean(1)
+
+    encoder, _ = own(encoder=Mean())
+    assert encoder.head.in_features == 1 and encoder(torch.zeros(3, 6)).shape == (3, 4)
+
+
+@pytest.mark.parametrize("how", [{"network": "conv"}, {"network": "ladder"}, {"masked_layers": 1}])
+def test_images_with_their_channels_last_are_refused(how):
+    architecture = Architecture(latent_dim=2, hidden=(4,), activation="tanh", **how)
+    check_images((3, 32, 32), architecture)
+    check_images((4, 3, 3), architecture)
+    with pytest.raises(OptionError, match=r"looks like \(H, W, C\): X.transpose\(0, 3, 1, 2\) brings the channels"):
+        check_images((32, 32, 3), architecture)
 
 
 def test_a_decoders_output_need_not_lie_in_order():

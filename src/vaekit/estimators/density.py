@@ -16,7 +16,7 @@ from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.inputs import like_input
 from vaekit.estimators.options import check_draws
 from vaekit.evaluation.likelihood import fit_independent, independent_features
-from vaekit.likelihoods import LIKELIHOODS, Likelihood, choose_likelihood
+from vaekit.likelihoods import LIKELIHOODS, Likelihood, choose_likelihood, levels_up_to
 from vaekit.nn import GreyLevels
 from vaekit.randomness import isolated_rng, resolve_seed
 from vaekit.schema import ColumnStats
@@ -51,9 +51,10 @@ class DensityEstimator(RowEstimator):
                     "likelihood='bernoulli' holds for 0 and 1, whole grey levels, or numbers from 0 to 1, but X holds "
                     f"real numbers up to {high:g}; choose another likelihood, or scale the columns to 1."
                 )
-            grey_max = high if high > 1 else 1.0
+            grey_max = 1.0 if high <= 1 else high if stats.two_valued else levels_up_to(high) - 1.0
             how = {"dynamic": "drawn anew at each visit", "static": "drawn once", "threshold": "cut at half"}
-            self._say(f"binarize: grey-scale values from 0 to {grey_max:g} are made binary, {how[self.binarize]}")
+            if not stats.two_valued:
+                self._say(f"binarize: grey-scale values from 0 to {grey_max:g} are made binary, {how[self.binarize]}")
         settings = {} if grey_max else kind.settings_from(stats)
         if grey_max is None:
             kind.from_stats(stats).check(stats, self.schema_.columns)

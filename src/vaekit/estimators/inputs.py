@@ -62,6 +62,8 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
         ensure_all_finite=False,
         ensure_min_samples=2 if reset else 1,
     )
+    if values.dtype.kind in "mM":
+        raise DataTypeError("X holds times: turn them into numbers, or take a TabularVAE for a DataFrame of them.")
     names = list(frame.columns) if frame is not None else None
     known = None if reset else estimator.schema_.columns  # type: ignore[attr-defined]
     if known and names and list(known) != list(map(str, names)) and sorted(known) == sorted(map(str, names)):

@@ -19,7 +19,7 @@ from vaekit.estimators.options import check_draws
 from vaekit.evaluation.likelihood import score_density, score_independent, summarise_density
 from vaekit.likelihoods import Autoregressive
 from vaekit.models import PixelCNN as Model
-from vaekit.models.building import check_autoregressive
+from vaekit.models.building import check_autoregressive, check_channels
 from vaekit.randomness import isolated_rng, resolve_seed
 from vaekit.schema import ColumnStats
 
@@ -124,6 +124,7 @@ class PixelCNN(DensityEstimator):
             raise OptionError(
                 f"A PixelCNN needs images, (n, H, W) or (n, C, H, W), but a row of X has shape {shape}: reshape X."
             )
+        check_channels(shape, "A PixelCNN")
         base = self._base_likelihood(stats)
         check_autoregressive(base, "PixelCNN")
         likelihood = Autoregressive(

@@ -9,7 +9,7 @@ from vaekit.likelihoods.autoregressive import Autoregressive
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.binary import Bernoulli, BinomialCounts
 from vaekit.likelihoods.counts import NegativeBinomialCounts, PoissonCounts
-from vaekit.likelihoods.levels import CategoricalCodes, DiscretisedLogisticLevels
+from vaekit.likelihoods.levels import CategoricalCodes, DiscretisedLogisticLevels, levels_up_to
 from vaekit.likelihoods.mixture import LogisticMixture
 from vaekit.likelihoods.real import Gaussian, HeteroscedasticGaussian, IsotropicGaussian
 from vaekit.likelihoods.table import TableColumns, TableDistribution
@@ -32,6 +32,7 @@ __all__ = [
     "TableColumns",
     "TableDistribution",
     "choose_likelihood",
+    "levels_up_to",
 ]
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {
@@ -55,8 +56,8 @@ def choose_likelihood(stats: ColumnStats, *, is_image: bool, dtype: str) -> tupl
     """Choose a likelihood from the data, and say why.
 
     The rules, in order: two values, 0 and another whole number: Bernoulli; uint8, or whole numbers below 65,536 shaped
-    as images: discretised logistic with max + 1 levels; other whole numbers from 0 up: negative binomial; real numbers:
-    Gaussian.
+    as images: discretised logistic with max + 1 levels, or 256 where max is from 128 to 255; other whole numbers from 0
+    up: negative binomial; real numbers: Gaussian.
 
     Returns:
         The name, and one line with the reason.
@@ -67,7 +68,7 @@ def choose_likelihood(stats: ColumnStats, *, is_image: bool, dtype: str) -> tupl
         return "bernoulli", f"likelihood: Bernoulli, since every value is 0 or {max(high, 1):g}"
     if whole and (dtype == "uint8" or is_image) and high < 2**16:
         why = "the values are uint8" if dtype == "uint8" else "the rows are images of whole numbers"
-        return "discretised_logistic", f"likelihood: discretised logistic with {int(high) + 1} levels, since {why}"
+        return "discretised_logistic", f"likelihood: discretised logistic with {levels_up_to(high)} levels, since {why}"
     if whole:
         return "negative_binomial", "likelihood: negative binomial, since the values are counts"
     hint = "; for images try 'isotropic', one scale for all pixels" if is_image else ""

@@ -15,6 +15,17 @@ from vaekit.likelihoods.base import Likelihood, not_whole
 from vaekit.schema import ColumnStats
 
 
+def levels_up_to(high: float) -> int:
+    """How many levels a scale has of which `high` is the largest seen: 256 where that takes a byte's last bit.
+
+    Pictures of bytes need not hold the brightest level, and others then may.
+
+    >>> levels_up_to(16), levels_up_to(236), levels_up_to(1000)
+    (17, 256, 1001)
+    """
+    return 256 if 128 <= high < 256 else max(2, int(high) + 1)
+
+
 class CategoricalCodes(Likelihood):
     """Codes 0 .. C-1 without an order, C = the largest code in training + 1; raw parameters are C logits a column.
 
@@ -114,8 +125,8 @@ class DiscretisedLogisticLevels(Likelihood):
 
     @classmethod
     def settings_from(cls, stats: ColumnStats) -> dict[str, int]:
-        """Levels = the largest value + 1."""
-        return {"levels": max(2, int(stats.high.max()) + 1)}
+        """Levels = the largest value + 1, or those of a byte; see `levels_up_to`."""
+        return {"levels": levels_up_to(float(stats.high.max()))}
 
     def calibrate(self, stats: ColumnStats) -> None:
         """Means of the columns and the spread over all values."""

@@ -12,6 +12,7 @@ from torch.distributions import Distribution
 
 from vaekit.distributions import DiscretisedLogistic
 from vaekit.likelihoods.base import Likelihood, not_whole
+from vaekit.likelihoods.levels import levels_up_to
 from vaekit.schema import ColumnStats
 
 
@@ -131,8 +132,8 @@ class LogisticMixture(Likelihood):
 
     @classmethod
     def settings_from(cls, stats: ColumnStats) -> dict[str, int]:
-        """Levels = the largest value + 1."""
-        return {"levels": max(2, int(stats.high.max()) + 1)}
+        """Levels = the largest value + 1, or those of a byte; see `levels_up_to`."""
+        return {"levels": levels_up_to(float(stats.high.max()))}
 
     def calibrate(self, stats: ColumnStats) -> None:
         """Mean and spread over all values."""

@@ -19,6 +19,8 @@ from vaekit.nn.conv import as_maps
 from vaekit.priors import FlowPrior, GaussianMixture, Prior, StandardNormal, VampPrior
 from vaekit.schema import ColumnStats
 
+_CHANNELS = (1, 3, 4)  # of images
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -114,6 +116,17 @@ def check_images(shape: tuple[int, ...], how: Architecture) -> None:
         raise OptionError(
             f"{what} needs images, (n, H, W) or (n, C, H, W), but a row of X has shape {shape}: reshape X."
         )
+    if how.network != "mlp" or how.masked_layers:
+        check_channels(shape, f"network={how.network!r}" if how.network != "mlp" else "masked_layers")
+
+
+def check_channels(shape: tuple[int, ...], what: str) -> None:
+    """Raise OptionError where images (H, W, C) stand for (C, H, W)."""
+    if len(shape) == 3 and shape[0] not in _CHANNELS and shape[2] in _CHANNELS:
+        raise OptionError(
+            f"{what} needs images as (n, C, H, W), but a row of X has shape {shape}, which looks like (H, W, C): "
+            "X.transpose(0, 3, 1, 2) brings the channels to the front."
+        )
 
 
 def check_autoregressive(base: Likelihood, what: str) -> None:
@@ -165,7 +178,7 @@ class Headed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, ...) to (B, out_features)."""
-        return self.head(self.body(x).flatten(1))
+        return self.head(self.body(x).reshape(len(x), -1))
 
 
 def input_scaling(likelihood: Likelihood, stats: ColumnStats) -> nn.Module:
@@ -230,9 +243,13 @@ def build_networks(
 
 
 def check_decoder(decoder: nn.Module, latent_dim: int, shape: tuple[int, ...], what: str) -> None:
-    """Raise OptionError unless an own decoder gives as many numbers a code as `what`, of that shape, needs."""
+    """Raise OptionError unless an own decoder gives as many numbers a code as `what`, of that shape, needs.
+
+    Another shape may hold them, but for other axes of rows that have several, which would be taken for one another.
+    """
     given, wanted = tuple(dry_run("decoder", decoder, torch.zeros(2, latent_dim)).shape), (2, *shape)
-    swapped = given != wanted and sorted(given) == sorted(wanted) and len(given) == len(wanted) > 2
+    kept = {wanted, (2, math.prod(shape)), (2, *shape[1:]) if shape[0] == 1 else wanted}
+    swapped = given not in kept and (len(shape) > 2 or (sorted(given) == sorted(wanted) and len(given) == len(wanted)))
     if math.prod(given) != math.prod(wanted) or swapped:
         raise OptionError(f"The decoder gives shape {given} for 2 codes, but {what} needs {wanted}.")
 

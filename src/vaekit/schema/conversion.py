@@ -174,7 +174,7 @@ def from_list(edges: np.ndarray, weights: Any, n: int, notes: list[str], directe
     order = np.lexsort((-values, key))
     first = np.ones(len(order), bool)
     first[1:] = key[order][1:] != key[order][:-1]
-    twice = int((~first).sum())
+    twice = len(np.unique(key[order][~first]))
     if twice:
         were, counts = ("was", "counts") if twice == 1 else ("were", "count")
         notes.append(f"{count(twice, 'edge')} {were} listed more than once and {counts} once.")
