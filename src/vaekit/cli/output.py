@@ -19,8 +19,16 @@ def check_output(path: Path, source: str | None = None, endings: Sequence[str] =
         raise OptionError(f"{str(path)!r} does not say how to write it: end it in {' '.join(endings)}.")
     if not path.parent.is_dir():
         raise WriteError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}.")
-    if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+    if source is not None and path.exists() and _is_part(path, Path(source)):
         raise OptionError(f"{str(path)!r} holds the data; write to another file.")
+
+
+def _is_part(path: Path, source: Path) -> bool:
+    """Whether a file is what a source names, or lies, by any name, in a folder that is the source."""
+    if not source.is_dir():
+        return source.exists() and path.samefile(source)
+    inside = path.resolve().is_relative_to(source.resolve())
+    return inside or any(path.samefile(each) for each in source.rglob("*") if each.exists())
 
 
 def source_of(run: Path) -> str | None:
