@@ -14,14 +14,17 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import re
+import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vaekit
-from vaekit.errors import RunError
+from vaekit.errors import RunError, WriteError
 from vaekit.files import PARTIAL, make_folder, write_json, write_text
 
 if TYPE_CHECKING:
@@ -62,6 +65,8 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     path = folder / CONFIG
+    if not folder.exists() and os.path.exists(aside := Aside(folder).place):
+        raise RunError(f"There is no RUN at {folder}; the one that was to be replaced lies in {aside}.")
     if not folder.exists():
         raise RunError(f"There is no RUN at {folder}; 'vaekit fit DATA -o {folder}' makes one.")
     if not path.is_file():
@@ -113,6 +118,20 @@ def check_run_only(folder: str | Path) -> None:
             raise RunError(f"{folder} holds {str(name)!r}, which is no part of a RUN, so it is not replaced.")
 
 
+def check_replaceable(folder: str | Path) -> None:
+    """Raise RunError unless a folder, and what lies aside for it, is a saved model that another may replace."""
+    old = Aside(folder)
+    if Path.cwd().is_relative_to(old.folder):
+        raise RunError(f"{folder} is the folder that you are in: go to another one to replace it.")
+    for place in (Path(folder), old.place):
+        if not place.exists():
+            continue
+        check_run_only(place)
+        for name, what in ((REPORT, "its report"), (CHECKPOINT, "a checkpoint to go on from")):
+            if (place / name).exists():
+                raise RunError(f"{place} is a RUN with {what}; save to another folder.")
+
+
 def write_metrics(folder: str | Path, history: list[dict[str, Any]]) -> None:
     """Write metrics.jsonl, whole: a line per epoch."""
     write_text(Path(folder) / METRICS, "".join(json.dumps(record) + "\n" for record in history))
@@ -139,6 +158,83 @@ def write_model(
     write_metrics(folder, history)
     save_tensors(Path(folder) / WEIGHTS, tensors)
     write_config(folder, config | {"weights_sha256": _checksum(Path(folder) / WEIGHTS)})
+
+
+def save_model(
+    folder: str | Path, config: dict[str, Any], tensors: dict[str, Tensor], history: list[dict[str, Any]]
+) -> None:
+    """Write a trained model to a folder that is its alone: one that is there is replaced once the new one is whole.
+
+    Raises:
+        WriteError: it cannot be written; what was there before is still there.
+    """
+    old = Aside(folder)
+    if old.folder.is_dir() and not any(old.folder.iterdir()):  # which may be a place that cannot be renamed
+        try:
+            write_model(folder, config, tensors, history)
+        except BaseException:
+            for name in (METRICS, WEIGHTS, CONFIG):
+                (old.folder / name).unlink(missing_ok=True)
+            raise
+        return
+    part = old.folder.with_name(f".{old.folder.name}.{secrets.token_hex(4)}{PARTIAL}")
+    try:
+        write_model(part, config, tensors, history)
+        old.give_way_to(part)
+    except WriteError as error:
+        raise WriteError(str(error).replace(str(part), str(folder))) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+class Aside:
+    """What a new RUN, or model, replaces: it lies beside that, as .NAME.replaced, until the new one is whole."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder).resolve()
+        self.place = self.folder.with_name(f".{self.folder.name}.replaced")
+
+    def take(self, *, half_made: bool) -> None:
+        """Move the folder out of the way; a half-made one goes, and what lies aside already, for its sake, is kept."""
+        if self.place.exists():
+            check_run_only(self.place)
+        try:
+            if half_made:
+                shutil.rmtree(self.folder)
+            else:
+                shutil.rmtree(self.place, ignore_errors=True)
+                self.folder.rename(self.place)
+        except OSError as error:
+            raise WriteError(f"{self.folder} cannot be replaced: {error.strerror or error}.") from error
+
+    def give_way_to(self, new: Path) -> None:
+        """Put a folder that is whole in the place of the one that is there, if any."""
+        there = self.folder.exists()
+        if there:
+            shutil.copymode(self.folder, new)
+            self.take(half_made=self.place.exists() and not (self.folder / WEIGHTS).exists())
+        try:
+            new.rename(self.folder)
+        except BaseException as error:
+            if there:
+                self.put_back()
+            if isinstance(error, OSError):
+                raise WriteError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
+            raise
+        if there:
+            self.drop()
+
+    def put_back(self) -> None:
+        """Let what lies aside be the folder again."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            self.place.rename(self.folder)
+        except OSError as error:
+            raise WriteError(f"The RUN that was to be replaced lies in {self.place}: {error.strerror}.") from error
+
+    def drop(self) -> None:
+        """Remove what lies aside: the new one is there."""
+        shutil.rmtree(self.place, ignore_errors=True)
 
 
 def _checksum(path: Path) -> str:

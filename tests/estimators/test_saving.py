@@ -2,6 +2,9 @@
 
 import json
 import re
+import resource
+import shutil
+from pathlib import Path
 
 import networkx
 import numpy as np
@@ -13,7 +16,7 @@ from torch import nn
 
 import vaekit
 from vaekit import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, VAEClassifier
-from vaekit.errors import OptionError, RunError
+from vaekit.errors import OptionError, RunError, WriteError
 
 RNG = np.random.default_rng(0)
 CASES = {
@@ -204,3 +207,81 @@ def test_save_does_not_write_over_anything(saved, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(RunError, match="is a file; save needs a folder"):
         vae.save(tmp_path / "file")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def other():
+    return VAE(**SMALL | {"random_state": 1}).fit(np.random.default_rng(0).normal(size=(40, 3)))
+
+
+def test_saving_over_a_model_replaces_it_whole(saved, other, tmp_path):
+    before = contents(saved)
+    other.save(saved, overwrite=True)
+    other.save(tmp_path / "new" / "one")
+    assert contents(saved) == contents(tmp_path / "new" / "one") != before
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "new"}
+
+
+def test_a_full_disk_costs_nothing(saved, other, tmp_path):
+    before, limits = contents(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    (tmp_path / "empty").mkdir()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # room for metrics, not for weights
+    try:
+        for place, overwrite in ((saved, True), (tmp_path / "empty", False), (tmp_path / "new", False)):
+            with pytest.raises(WriteError) as caught:
+                other.save(place, overwrite=overwrite)
+            weights = repr(str(place / "model.safetensors"))
+            assert str(caught.value) == f"{weights} cannot be written: the disk is full; nothing was changed."
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert contents(tmp_path) == before and {path.name for path in tmp_path.iterdir()} == {"run", "empty"}
+
+
+@pytest.mark.parametrize("moment", ["vaekit.runs.write_config", "pathlib.Path.rename"])
+def test_a_save_that_is_cut_off_leaves_the_earlier_model(moment, saved, other, tmp_path, monkeypatch):
+    before, rename = contents(tmp_path), Path.rename
+
+    def stop(path, *target):
+        if moment.endswith("config") or path.name.endswith(".part"):  # of the new folder
+            raise KeyboardInterrupt
+        return rename(path, *target)
+
+    monkeypatch.setattr(moment, stop)
+    with pytest.raises(KeyboardInterrupt):
+        other.save(saved, overwrite=True)
+    assert contents(tmp_path) == before and [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_kill_between_the_two_models_is_told(saved, other, tmp_path):
+    aside = tmp_path / ".run.replaced"
+    saved.rename(aside)
+    assert refusal(saved) == f"There is no RUN at {saved}; the one that was to be replaced lies in {aside}."
+    other.save(saved)
+    other.save(saved, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_that_could_go_on_is_not_saved_over(saved, other, tmp_path, monkeypatch):
+    (saved / "model.safetensors").unlink()
+    (saved / "checkpoint").mkdir()
+    (saved / "checkpoint" / "state.safetensors").write_bytes(b"state")
+    before = contents(saved)
+    with pytest.raises(RunError) as caught:
+        other.save(saved, overwrite=True)
+    assert str(caught.value) == f"{saved} is a RUN with a checkpoint to go on from; save to another folder."
+    assert contents(saved) == before
+    shutil.rmtree(saved / "checkpoint")
+    (saved / "report.md").write_text("report")
+    saved.rename(tmp_path / ".run.replaced")
+    other.save(saved)
+    with pytest.raises(RunError) as caught:
+        other.save(saved, overwrite=True)
+    place = tmp_path / ".run.replaced"
+    assert str(caught.value) == f"{place} is a RUN with its report; save to another folder."
+    monkeypatch.chdir(saved)
+    with pytest.raises(RunError, match=r"^\. is the folder that you are in: go to another one to replace it\.$"):
+        other.save(".", overwrite=True)

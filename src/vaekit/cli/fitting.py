@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any
 from vaekit.cli.rowdata import other_labels
 from vaekit.cli.split import SplitData, split_data
 from vaekit.data.edgelists import ends_among
-from vaekit.errors import Faults, OptionError, RunError, TrainingError, WriteError, check_choice, did_you_mean, join
+from vaekit.errors import Faults, OptionError, RunError, TrainingError, check_choice, did_you_mean, join
 from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
 from vaekit.estimators.options import check_options, plain_params, settable
 from vaekit.estimators.trained import TrainedEstimator
@@ -27,6 +26,7 @@ from vaekit.runs import (
     PLOTS,
     REPORT,
     WEIGHTS,
+    Aside,
     check_run_only,
     clean,
     is_half_written,
@@ -180,51 +180,37 @@ def _check_place(folder: Path, *, resume: bool, overwrite: bool) -> None:
 
 
 class _Replaced:
-    """The RUN that a fit replaces, if any: it lies beside the new one, as .NAME.replaced, until that is trained.
+    """The RUN that a fit replaces, if any: it lies aside until the new one is trained.
 
     A fit that fails before it has a checkpoint puts it back. Where there is one to go on with, the old RUN goes once
     the new one is trained, or was stopped by its user or by NaN.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder.resolve()
-        self.aside = self.folder.with_name(f".{self.folder.name}.replaced")
-        self.half_made = self.aside.exists() and not (self.folder / REPORT).exists()
+        self.old = Aside(folder)
+        self.half_made = self.old.place.exists() and not (folder / REPORT).exists()
         self.replacing = self.half_made
 
     def set_aside(self) -> None:
-        """Make way for the new RUN; where one lies aside already, for which none was finished, that is kept."""
+        """Make way for the new RUN."""
         self.replacing = False
-        if self.aside.exists():
-            check_run_only(self.aside)
-        try:
-            if self.half_made:
-                shutil.rmtree(self.folder)
-            else:
-                shutil.rmtree(self.aside, ignore_errors=True)
-                self.folder.rename(self.aside)
-            self.replacing = True
-            self.folder.mkdir()
-        except OSError as error:
-            raise WriteError(f"{self.folder} cannot be replaced: {error.strerror or error}.") from error
+        self.old.take(half_made=self.half_made)
+        self.replacing = True
+        make_folder(self.old.folder)
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if not self.replacing or not self.aside.exists():
+        if not self.replacing or not self.old.place.exists():
             return
-        to_go_on = (self.folder / CHECKPOINT).exists()
+        to_go_on = (self.old.folder / CHECKPOINT).exists()
         stopped = to_go_on and kind is not None and issubclass(kind, (SystemExit, KeyboardInterrupt))
         if kind is None or stopped or issubclass(kind, TrainingError):
-            shutil.rmtree(self.aside, ignore_errors=True)
+            self.old.drop()
         elif to_go_on:
-            _say(f"The RUN that was to be replaced lies in {self.aside}.")
+            _say(f"The RUN that was to be replaced lies in {self.old.place}.")
         else:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            try:
-                self.aside.rename(self.folder)
-            except OSError as error:
-                raise WriteError(f"The RUN that was to be replaced lies in {self.aside}: {error.strerror}.") from error
+            self.old.put_back()
 
 
 def _identity(config: dict[str, Any]) -> str:

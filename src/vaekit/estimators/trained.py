@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vaekit.errors import RunError, TrainingError
 from vaekit.estimators.options import check_options, plain_params
-from vaekit.runs import REPORT, check_run_only, new_config, write_model
+from vaekit.runs import check_replaceable, new_config, save_model
 from vaekit.training.callbacks import make_reporter
 from vaekit.training.checkpoint import Checkpoint, TrainingState
 from vaekit.training.loop import Callback, Examples, TrainingSettings, train
@@ -173,24 +173,25 @@ class TrainedEstimator(BaseEstimator, ABC):
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save to a folder, as JSON and safetensors; `vaekit.load` reads it.
 
+        A model that is there is replaced once the new one is written: a full disk, or a kill, costs nothing.
+
         Args:
             path: a folder that is new or empty.
             overwrite: allow a folder that holds a saved model.
 
         Raises:
-            RunError: the folder holds something, or cannot be written.
+            RunError: the folder holds something else.
+            WriteError: it cannot be written; what was there before is still there.
         """
         check_is_fitted(self, "model_")
         folder = Path(path)
         if folder.exists() and not folder.is_dir():
             raise RunError(f"{folder} is a file; save needs a folder.")
-        if not overwrite and folder.is_dir() and any(folder.iterdir()):
-            raise RunError(f"{folder} is not empty; choose another folder, or pass overwrite=True.")
-        if overwrite and folder.is_dir() and any(folder.iterdir()):
-            check_run_only(folder)
-            if (folder / REPORT).exists():
-                raise RunError(f"{folder} is a RUN with its report; save to another folder.")
-        write_model(folder, self._config(), self._tensors(), self.history_)
+        if folder.is_dir() and any(folder.iterdir()):
+            if not overwrite:
+                raise RunError(f"{folder} is not empty; choose another folder, or pass overwrite=True.")
+            check_replaceable(folder)
+        save_model(folder, self._config(), self._tensors(), self.history_)
 
     def _plain_params(self) -> dict[str, Any]:
         """The parameters as JSON types."""
