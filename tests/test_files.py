@@ -88,3 +88,20 @@ def test_no_folder_to_write_in(tmp_path: Path) -> None:
         pass
     with pytest.raises(WriteError, match=r"is a folder where a file is to be written\.$"), written_whole(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_takes_no_other_files_place(links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.bin"
+    if not links:
+
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refuse)
+    with written_whole(path, new=True) as file:
+        file.write(b"first")
+    with pytest.raises(FileExistsError), written_whole(path, new=True) as file:
+        file.write(b"second")
+    assert path.read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["a.bin"]

@@ -17,13 +17,15 @@ PARTIAL = ".part"  # how the name of a file that is not complete ends
 
 
 @contextlib.contextmanager
-def written_whole(path: str | Path) -> Iterator[BinaryIO]:
+def written_whole(path: str | Path, *, new: bool = False) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` once the block ends well, and vanishes otherwise.
 
     Args:
         path: the file to write. It keeps what it holds until the new content is complete and on disk.
+        new: whether to refuse a file that is there, even one that appeared in the meantime.
 
     Raises:
+        FileExistsError: the file is to be new, and there is one.
         WriteError: the folder is missing or cannot be written to, or the disk is full.
     """
     target = Path(os.path.realpath(path))
@@ -38,8 +40,10 @@ def written_whole(path: str | Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, target)
+        _put_new(part, target) if new else os.replace(part, target)
     except OSError as error:
+        if new and isinstance(error, FileExistsError):
+            raise
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         reason = "the disk is full" if full else error.strerror or str(error)
         raise WriteError(f"{os.fspath(path)!r} cannot be written: {reason}; nothing was changed.") from error
@@ -48,15 +52,26 @@ def written_whole(path: str | Path) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text file whole."""
-    with written_whole(path) as file:
+def _put_new(part: Path, target: Path) -> None:
+    """Give a file its name; of several processes that try, one succeeds."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        target.open("xb").close()
+        os.replace(part, target)
+
+
+def write_text(path: str | Path, text: str, *, new: bool = False) -> None:
+    """Write a text file whole; `new` is as of `written_whole`."""
+    with written_whole(path, new=new) as file:
         file.write(text.encode())
 
 
-def write_json(path: str | Path, value: Any) -> None:
-    """Write a JSON file whole."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+def write_json(path: str | Path, value: Any, *, new: bool = False) -> None:
+    """Write a JSON file whole; `new` is as of `written_whole`."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n", new=new)
 
 
 def make_folder(path: str | Path) -> Path:

@@ -52,9 +52,9 @@ def new_config(model: str, params: dict[str, Any], fitted: dict[str, Any] | None
     }
 
 
-def write_config(folder: str | Path, config: dict[str, Any]) -> None:
-    """Write config.json, whole."""
-    write_json(Path(folder) / CONFIG, config)
+def write_config(folder: str | Path, config: dict[str, Any], *, new: bool = False) -> None:
+    """Write config.json, whole; `new` is as of `vaekit.files.written_whole`."""
+    write_json(Path(folder) / CONFIG, config, new=new)
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:

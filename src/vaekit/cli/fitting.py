@@ -112,13 +112,17 @@ def fit_run(
     def place() -> None:
         """Make the folder, once the data have been found fit to train on and to score."""
         data.check_test(estimator)
+        if not (resume or overwrite):
+            replaced.replacing = False  # as long as the place may be another's
+            _claim(folder, config)
+            replaced.replacing = replaced.half_made
+            return
         if overwrite and folder.exists():
             replaced.set_aside()
         if old is None:  # what an interrupted --overwrite may have left
             for left in (CHECKPOINT, WEIGHTS, METRICS, REPORT):
                 (folder / left).unlink(missing_ok=True)
-        for part in (folder / CHECKPOINT, folder / PLOTS / "any"):
-            make_folder(part.parent)
+        _make_folders(folder)
         clean(folder)
         write_config(folder, config)
 
@@ -170,13 +174,32 @@ def _check_place(folder: Path, *, resume: bool, overwrite: bool) -> None:
     if not folder.exists() or not any(folder.iterdir()):
         return
     if not (resume or overwrite):
-        raise RunError(f"{folder} exists: give --resume to go on with it, --overwrite to replace it, or another -o.")
+        raise _taken(folder)
     if overwrite:
         check_run_only(folder)
     own = {CONFIG, WEIGHTS, METRICS, REPORT, PLOTS, "checkpoint"}
     there = {path.name for path in folder.iterdir() if not is_half_written(path)}
     if resume and not (folder / CONFIG).exists() and there - own:
         raise RunError(f"{folder} is not a RUN, so there is nothing to resume; choose another folder.")
+
+
+def _taken(folder: Path) -> RunError:
+    return RunError(f"{folder} exists: give --resume to go on with it, --overwrite to replace it, or another -o.")
+
+
+def _claim(folder: Path, config: dict[str, Any]) -> None:
+    """Begin a RUN where there still is none: of several fits that would, one does and the others stop."""
+    _check_place(folder, resume=False, overwrite=False)
+    _make_folders(folder)
+    try:
+        write_config(folder, config, new=True)
+    except FileExistsError:
+        raise _taken(folder) from None
+
+
+def _make_folders(folder: Path) -> None:
+    for part in (folder, (folder / CHECKPOINT).parent, folder / PLOTS):
+        make_folder(part)
 
 
 class _Replaced:
