@@ -12,7 +12,7 @@ from vaekit.errors import OptionError
 
 def refusal(path: Path, source: Path) -> str:
     with pytest.raises(OptionError) as caught:
-        check_output(path, str(source))
+        check_output(path, [str(source)])
     return str(caught.value)
 
 
@@ -29,7 +29,7 @@ def test_files_of_a_folder_that_is_the_data_are_not_replaced(tmp_path: Path) -> 
         assert refusal(path, source) == f"{str(path)!r} holds the data; write to another file."
     (tmp_path / "other.csv").write_text("x")
     for name in ("other.csv", "g/new.csv"):
-        check_output(tmp_path / name, str(source))
+        check_output(tmp_path / name, [str(source)])
 
 
 def test_links_do_not_replace_the_edges_of_the_folder_they_came_from(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vaekit.cli.output import named
 from vaekit.data.edges import EdgeSplit, split_edges
 from vaekit.data.grapharrays import graph_arrays
 from vaekit.errors import OptionError
@@ -42,7 +43,7 @@ class GraphData:
     def of(cls, data: Dataset, source: str, asked: str | None, seed: int) -> GraphData:
         """Set a tenth of the edges aside for the test and a twentieth for validation, by the seed."""
         graph: Graph = data.X
-        record = {"source": source, "kind": "graph", "asked_kind": asked, "note": data.note}
+        record = {**named(source), "kind": "graph", "asked_kind": asked, "note": data.note}
         record |= {"fingerprint": graph_fingerprint(graph), "n_nodes": graph.n_nodes, "n_edges": graph.n_edges}
         if graph.n_edges < _ENOUGH:
             none = np.zeros((0, 2), np.int64)

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from vaekit.cli.graphdata import graph_fingerprint
-from vaekit.cli.output import check_output, source_of, write_rows
+from vaekit.cli.output import check_output, sources_of, write_rows
+from vaekit.cli.owndata import own_graph
 from vaekit.data.graphs import WRITTEN_GRAPHS, write_graph
-from vaekit.data.sources import read
-from vaekit.errors import OptionError, RunError
+from vaekit.errors import OptionError
 from vaekit.estimators import GAE, load
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.runs import read_config
@@ -23,7 +22,7 @@ def write_links(run: Path, output: Path, *, k: int, node: str | None, device: st
     """Write the likeliest absent links; see `vaekit links --help`."""
     import polars as pl
 
-    check_output(output, source_of(run), endings=(".csv", ".parquet"))
+    check_output(output, sources_of(run), endings=(".csv", ".parquet"))
     estimator = load(run, device=device)
     if not isinstance(estimator, GraphEstimator):
         raise OptionError(f"{run} holds a {type(estimator).__name__}, which knows no links; fit a graph.")
@@ -49,13 +48,7 @@ def _say_reweighted(what: str, estimator: GraphEstimator) -> None:
 
 def _known_graph(run: Path, estimator: GraphEstimator) -> Graph:
     """All that is known of the RUN's graph, the edges set aside for scores included; else the graph of fit."""
-    record = read_config(run).get("data")
-    if record is None:
-        return estimator.graph_
-    graph = read(record["source"], record.get("asked_kind")).X
-    if not isinstance(graph, Graph) or graph_fingerprint(graph) != record.get("fingerprint"):
-        raise RunError(f"{record['source']} has changed since {run} was fitted; fit it again.")
-    return graph
+    return estimator.graph_ if read_config(run).get("data") is None else own_graph(run)
 
 
 def encode_graph(estimator: GraphEstimator, data: Dataset, output: Path) -> None:
@@ -74,7 +67,7 @@ def encode_graph(estimator: GraphEstimator, data: Dataset, output: Path) -> None
 
 def sample_graph(run: Path, estimator: GraphEstimator, output: Path, *, n: int, seed: int) -> None:
     """Draw a graph from the model and write it."""
-    check_output(output, source_of(run), endings=WRITTEN_GRAPHS)
+    check_output(output, sources_of(run), endings=WRITTEN_GRAPHS)
     if isinstance(estimator, GAE):
         raise OptionError(f"{run} is a graph autoencoder, which has no distribution to sample from; fit a vgae.")
     graph = estimator.sample(n, random_state=seed)  # pyright: ignore[reportAttributeAccessIssue]

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vaekit.data.sources import is_name
 from vaekit.data.tables import WRITTEN, write_table
 from vaekit.errors import OptionError, WriteError
 from vaekit.files import written_whole
 from vaekit.runs import read_config
 
 
-def check_output(path: Path, source: str | None = None, endings: Sequence[str] = WRITTEN) -> None:
+def check_output(path: Path, sources: Sequence[str] = (), endings: Sequence[str] = WRITTEN) -> None:
     """Refuse before the work what could not be written after it, or would replace the data."""
     if not path.name.lower().endswith(tuple(endings)):
         raise OptionError(f"{str(path)!r} does not say how to write it: end it in {' '.join(endings)}.")
     if not path.parent.is_dir():
         raise WriteError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}.")
-    if source is not None and path.exists() and _is_part(path, Path(source)):
+    if path.exists() and any(_is_part(path, Path(source)) for source in sources):
         raise OptionError(f"{str(path)!r} holds the data; write to another file.")
 
 
@@ -31,9 +33,18 @@ def _is_part(path: Path, source: Path) -> bool:
     return inside or any(path.samefile(each) for each in source.rglob("*") if each.exists())
 
 
-def source_of(run: Path) -> str | None:
-    """What a RUN was fitted to, as it was named; None of a saved model."""
-    return (read_config(run).get("data") or {}).get("source")
+def named(source: str) -> dict[str, str | None]:
+    """How a RUN notes its data: as they were named and, of a path, where that is, whatever folder one is in later."""
+    path = None if is_name(source) else os.path.abspath(source)
+    if path is not None and any("\ud800" <= letter <= "\udfff" for letter in path):  # which JSON has no room for
+        path = None
+    return {"source": source, "path": path}
+
+
+def sources_of(run: Path) -> list[str]:
+    """What a RUN was fitted to: as it was named and, of a path, where that was; nothing of a saved model."""
+    record = read_config(run).get("data") or {}
+    return [record[name] for name in ("source", "path") if isinstance(record.get(name), str)]
 
 
 def write_rows(table: Any, path: Path, columns: list[str] | None = None) -> None:

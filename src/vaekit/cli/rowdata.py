@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from vaekit.cli.output import named
 from vaekit.data.largetables import blocks, row_numbers
 from vaekit.data.split import draw_rows, split_rows
 from vaekit.data.streams import height, is_lazy
@@ -51,7 +52,7 @@ class RowData:
     @classmethod
     def of(cls, data: Dataset, source: str, asked: str | None, seed: int) -> RowData:
         """Set the test part aside: the data set's own, else a tenth by the seed, of a LazyFrame 50,000 rows at most."""
-        record = {"source": source, "kind": data.kind, "asked_kind": asked, "note": data.note}
+        record = {**named(source), "kind": data.kind, "asked_kind": asked, "note": data.note}
         record |= {"fingerprint": fingerprint(data), "labels_fingerprint": labels_fingerprint(data)}
         if data.label_names is not None:
             record["label_names"] = list(data.label_names)

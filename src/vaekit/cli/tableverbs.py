@@ -36,7 +36,7 @@ def impute_data(
 ) -> None:
     """Fill the missing cells of a table; see `vaekit impute --help`."""
     check_choice("statistic", statistic, ["mean", "median"])
-    check_output(output, source, TABLES)
+    check_output(output, [source], TABLES)
     estimator = load(run, device=device)
     if not isinstance(estimator, TabularVAE):
         raise OptionError(

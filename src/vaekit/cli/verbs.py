@@ -13,7 +13,8 @@ from sklearn.utils.validation import _num_samples
 
 from vaekit.cli.graphdata import GraphData
 from vaekit.cli.graphverbs import encode_graph, sample_graph
-from vaekit.cli.output import check_output, source_of, write_rows
+from vaekit.cli.output import check_output, sources_of, write_rows
+from vaekit.cli.owndata import own_data
 from vaekit.cli.printing import print_json, print_table
 from vaekit.cli.rowdata import (
     REPORT_SAMPLES,
@@ -89,7 +90,7 @@ def evaluate_run(
 def _test_rows(run: Path, source: str | None, kind: str | None, estimator: Any) -> tuple[RowData | None, Any]:
     """The RUN's own data, where they are what is scored, and the rows to score."""
     if source is None:
-        own = _own_data(run)
+        own = own_data(run)
         return own, own.X_test
     config = read_config(run)
     data = read_data(source, kind or _kind(run), tabular=config["model"] == TabularVAE.__name__)
@@ -100,7 +101,8 @@ def _test_rows(run: Path, source: str | None, kind: str | None, estimator: Any) 
                 f"{source} holds the rows that {run} was fitted on with other labels; name other data to score."
             )
         print(f"{source} is what {run} was fitted on: its test rows alone are scored.", file=sys.stderr)
-        return _test_rows(run, None, None, estimator)
+        own = own_data(run, [source])
+        return own, own.X_test
     y, y_test = labels_as_fitted(config, data)
     X, y = (data.X, y) if data.X_test is None else (data.X_test, y_test)
     return None, labelled(estimator, _as_fitted(X, estimator), y, source)
@@ -109,27 +111,11 @@ def _test_rows(run: Path, source: str | None, kind: str | None, estimator: Any) 
 def _graph_data(run: Path, source: str | None, kind: str | None) -> GraphData:
     """The graph to score: the RUN's own with its split, else another one, split by the RUN's seed."""
     if source is None:
-        return _own_data(run)
+        return own_data(run)
     seed = (read_config(run).get("data") or {}).get("split_seed") or 0
     data = split_data(source, kind or "graph", seed)
     if isinstance(data, RowData):
         raise OptionError(f"{run} holds a graph model, but {source!r} was read as {data.record['kind']} data.")
-    return data
-
-
-def _own_data(run: Path) -> Any:
-    """What a RUN was fitted on, read and split again as it was."""
-    config = read_config(run)
-    record, tabular = config.get("data"), config["model"] == TabularVAE.__name__
-    if record is None:
-        raise RunError(f"{run} does not say which data it was fitted on; name them: vaekit evaluate {run} DATA.")
-    data = split_data(record["source"], record.get("asked_kind"), record.get("split_seed") or 0, tabular=tabular)
-    if data.record["fingerprint"] != record.get("fingerprint"):
-        raise RunError(f"{record['source']} has changed since {run} was fitted; name the data to score: DATA.")
-    if other_labels(config, data.record.get("labels_fingerprint")):
-        raise RunError(
-            f"The labels of {record['source']} have changed since {run} was fitted; name the data to score: DATA."
-        )
     return data
 
 
@@ -147,7 +133,7 @@ def sample_run(
     if isinstance(estimator, GraphEstimator):
         sample_graph(run, estimator, output, n=n, seed=seed)
         return
-    check_output(output, source_of(run))
+    check_output(output, sources_of(run))
     if isinstance(estimator, Autoencoder) and prior == "model":
         raise OptionError(
             f"{run} is an autoencoder, which has no distribution to sample from; draw its codes from a mixture with "
@@ -158,7 +144,7 @@ def sample_run(
     if given:
         options["given"] = given_values(given, estimator.schema_)
     if prior == "fitted":
-        estimator.fit_prior(_own_data(run).X_train)
+        estimator.fit_prior(own_data(run, advice="fit it again.").X_train)
     write_rows(estimator.sample(n, seed, **options), output)
 
 
@@ -183,7 +169,7 @@ def _condition(run: Path, estimator: Any, label: str | None) -> dict[str, Any]:
 
 def encode_data(run: Path, source: str, output: Path, *, kind: str | None, device: str) -> None:
     """Write codes; see `vaekit encode --help`."""
-    check_output(output, source)
+    check_output(output, [source])
     estimator = _load(run, device)
     _check_codes(run, estimator)
     if isinstance(estimator, GraphEstimator):
@@ -195,7 +181,7 @@ def encode_data(run: Path, source: str, output: Path, *, kind: str | None, devic
 
 def reconstruct_data(run: Path, source: str, output: Path, *, kind: str | None, device: str) -> None:
     """Write reconstructions; see `vaekit reconstruct --help`."""
-    check_output(output, source)
+    check_output(output, [source])
     estimator = _row_model(run, device, "reconstruct")
     _check_codes(run, estimator)
     parts = _parts(run, source, kind, estimator)
@@ -213,7 +199,7 @@ def score_data(
     run: Path, source: str, output: Path, *, samples: int, cells: bool, kind: str | None, device: str
 ) -> None:
     """Write scores of each row; see `vaekit score --help`."""
-    check_output(output, source)
+    check_output(output, [source])
     estimator = _row_model(run, device, "score")
     parts = _parts(run, source, kind, estimator)
     if cells:

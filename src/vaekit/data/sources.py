@@ -65,18 +65,33 @@ def read(source: str | os.PathLike[str], kind: str | None = None) -> Dataset:
     check_kind(kind)
     text = os.fspath(source)
     path, names = Path(text), dataset_names()
-    means_path = not isinstance(source, str) or _by_ending(path) is not None or any(c in text for c in "/" + os.sep)
-    if text in names and not (means_path and os.path.exists(path)):
+    if is_name(source):
         return _as(load_dataset(text), kind)
     if text and os.path.isdir(path):
         return _reader(_of_folder(path, kind))(path, kind)
-    if means_path:
+    if _means_path(source):
         check_file(path)
     elif not text or not os.path.exists(path):
         hint = did_you_mean(text, names) or f"; the data sets are {', '.join(names)}"
         raise DataError(f"There is neither a data set nor a file named {text!r}{hint}.")
     reader = _of_graphs(path) if kind == "graph" else _by_ending(path) or _by_content(path)
     return _reader(reader)(path, kind)
+
+
+def is_name(source: str | os.PathLike[str]) -> bool:
+    """Whether `read` takes a source as the name of a data set.
+
+    >>> is_name("digits"), is_name("table.csv")
+    (True, False)
+    """
+    from vaekit.data.datasets import dataset_names
+
+    return os.fspath(source) in dataset_names() and not (_means_path(source) and os.path.exists(source))
+
+
+def _means_path(source: str | os.PathLike[str]) -> bool:
+    text = os.fspath(source)
+    return not isinstance(source, str) or _by_ending(Path(text)) is not None or any(c in text for c in "/" + os.sep)
 
 
 def _as(data: Dataset, kind: str | None) -> Dataset:
