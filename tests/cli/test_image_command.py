@@ -1,12 +1,14 @@
 """The command on images: PixelCNN, annealed importance sampling, samples from a fitted mixture."""
 
 import json
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 import vaekit
+from vaekit import VAE
 from vaekit.cli import main
 
 
@@ -76,3 +78,13 @@ def test_samples_from_a_mixture_fitted_to_the_codes(folder, tmp_path, capsys):
     assert told == "prior='fited' is not one of 'model', 'fitted' (did you mean 'fitted'?)."
     told = complaint(capsys, "sample", folder / "PIXELS", "-o", out, "--prior", "fitted")
     assert told == f"--prior fitted needs the latent codes of rows, which {folder / 'PIXELS'} has not."
+
+
+def test_images_are_no_table_which_is_said_before_the_work(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(VAE, "sample", Mock(side_effect=AssertionError))
+    monkeypatch.setattr("vaekit.cli.verbs.read_data", Mock(side_effect=AssertionError))
+    for name in ("x.csv", "x.parquet"):
+        out = tmp_path / name
+        said = f"Rows of shape (8, 8) are no table to write to {str(out)!r}: use .npy or .npz."
+        assert complaint(capsys, "sample", folder / "VAE", "-n", "3", "-o", out) == said
+        assert complaint(capsys, "reconstruct", folder / "VAE", folder / "digits.npy", "-o", out) == said

@@ -25,6 +25,12 @@ def check_output(path: Path, sources: Sequence[str] = (), endings: Sequence[str]
         raise OptionError(f"{str(path)!r} holds the data; write to another file.")
 
 
+def check_shape(path: Path, shape: Sequence[int]) -> None:
+    """Refuse before the work what has no columns, such as images, in a file of columns."""
+    if len(shape) > 1 and path.suffix.lower() not in (".npy", ".npz"):
+        raise OptionError(f"Rows of shape {tuple(shape)} are no table to write to {str(path)!r}: use .npy or .npz.")
+
+
 def _is_part(path: Path, source: Path) -> bool:
     """Whether a file is what a source names, or lies, by any name, in a folder that is the source."""
     if not source.is_dir():

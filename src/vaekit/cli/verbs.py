@@ -13,7 +13,7 @@ from sklearn.utils.validation import _num_samples
 
 from vaekit.cli.graphdata import GraphData
 from vaekit.cli.graphverbs import encode_graph, sample_graph
-from vaekit.cli.output import check_output, sources_of, write_rows
+from vaekit.cli.output import check_output, check_shape, sources_of, write_rows
 from vaekit.cli.owndata import own_data
 from vaekit.cli.printing import print_json, print_table
 from vaekit.cli.rowdata import (
@@ -134,6 +134,7 @@ def sample_run(
         sample_graph(run, estimator, output, n=n, seed=seed)
         return
     check_output(output, sources_of(run))
+    check_shape(output, estimator.schema_.shape)
     if isinstance(estimator, Autoencoder) and prior == "model":
         raise OptionError(
             f"{run} is an autoencoder, which has no distribution to sample from; draw its codes from a mixture with "
@@ -184,6 +185,7 @@ def reconstruct_data(run: Path, source: str, output: Path, *, kind: str | None, 
     check_output(output, [source])
     estimator = _row_model(run, device, "reconstruct")
     _check_codes(run, estimator)
+    check_shape(output, estimator.schema_.shape)
     parts = _parts(run, source, kind, estimator)
     if isinstance(estimator, TabularVAE):
         import polars as pl
