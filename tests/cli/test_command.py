@@ -425,6 +425,20 @@ def test_output_that_nobody_takes(unbuffered):
     assert (end.returncode, end.stderr) == (0, "")
 
 
+def test_output_that_cannot_be_encoded_is_spelled_out(run, tmp_path):
+    folder = tmp_path / "RÜN"
+    shutil.copytree(run, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["data"]["source"] = "Übung.csv"
+    (folder / "config.json").write_text(json.dumps(config))
+    command = [sys.executable, "-c", "import sys; from vaekit.cli import main; sys.exit(main())", "info", "RÜN"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "300"}
+    told = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=True)
+    assert told.stdout.splitlines()[0].strip() == "R\\xdcN" and "\\xdcbung.csv" in told.stdout and not told.stderr
+    told = subprocess.run([*command, "--json"], capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert json.loads(told.stdout)["data"]["source"] == "Übung.csv"
+
+
 def test_a_failure_where_output_is_closed_is_a_sentence(capsys, monkeypatch):
     monkeypatch.setattr(
         "vaekit.cli.describing.describe_data", Mock(side_effect=PermissionError(13, "Permission denied", "x"))

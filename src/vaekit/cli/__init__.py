@@ -6,6 +6,7 @@ Importing it is cheap; each verb imports what it needs when it runs.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     from vaekit.errors import VaekitError
 
     arguments = sys.argv[1:] if arguments is None else arguments
+    _spell_out_what_cannot_be_encoded()
     try:
         with plain_warnings():
             code = app(arguments or ["--help"], standalone_mode=False) or 0
@@ -77,6 +79,12 @@ def plain_warnings() -> Iterator[None]:
 
 def _complain(sentence: str) -> None:
     print(f"vaekit: {' '.join(sentence.split())}", file=sys.stderr)
+
+
+def _spell_out_what_cannot_be_encoded() -> None:
+    """Let standard output write \\xdc for what its encoding has no letter for, as standard error does."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _flush() -> None:

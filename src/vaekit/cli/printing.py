@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import Any
 
 
 def print_json(value: Any) -> None:
-    """A line of JSON."""
-    print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False))
+    """A line of JSON, whose own escapes stand for what standard output cannot encode."""
+    line = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
+    try:
+        line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        line = json.dumps(_finite(value), allow_nan=False)
+    print(line)
 
 
 def print_table(title: str, facts: dict[str, Any]) -> None:
