@@ -107,3 +107,16 @@ def test_older_runs_note_no_path(folder: Path, capsys, monkeypatch: pytest.Monke
     )
     monkeypatch.chdir(folder)
     assert main(["evaluate", "TR", "--json"]) == 0
+
+
+@pytest.mark.parametrize("change", [lambda data: data.pop("source"), lambda data: data.update(source=3)])
+def test_a_run_that_does_not_name_its_data_says_so(change, folder: Path, capsys) -> None:
+    for run in ("TR", "GR"):
+        note(folder / run, change)
+        note(folder / run, lambda data: data.pop("path"))
+    said = "does not say which data it was fitted on"
+    assert complaint(capsys, "evaluate", "../made/TR") == f"../made/TR {said}; name the data to score: DATA."
+    assert complaint(capsys, "sample", "../made/TR", "--prior", "fitted", "-o", "x.npy") == (
+        f"../made/TR {said}; fit it again."
+    )
+    assert complaint(capsys, "links", "../made/GR", "-o", "links.csv") == f"../made/GR {said}; fit it again."

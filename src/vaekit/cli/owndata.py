@@ -32,9 +32,7 @@ def own_data(run: Path, also: Sequence[str] = (), advice: str = NAME_THEM) -> An
         RunError: they are nowhere, or have changed.
     """
     config = read_config(run)
-    record, tabular = config.get("data"), config["model"] == TabularVAE.__name__
-    if record is None:
-        raise RunError(f"{run} does not say which data it was fitted on; {advice}")
+    record, tabular = config.get("data") or {}, config["model"] == TabularVAE.__name__
 
     def split(place: str) -> Any:
         return split_data(place, record.get("asked_kind"), record.get("split_seed") or 0, tabular=tabular)
@@ -69,6 +67,8 @@ def _found(
     advice: str,
 ) -> Any:
     """The data from the first of the places that has them as they were."""
+    if not places:
+        raise RunError(f"{run} does not say which data it was fitted on; {advice}")
     by_path: dict[str, str] = {}
     for place in places:
         by_path.setdefault(os.path.abspath(place), place)
@@ -77,15 +77,15 @@ def _found(
     if not there:
         where = "neither here nor at " + repr(places[1]) if len(places) > 1 else "not there"
         raise RunError(f"{run} was fitted on {places[0]!r}, which is {where}; {advice}")
-    failure: DataError | RunError | None = None
+    failures: list[DataError | RunError] = []
     for place in there:
         try:
             data = read_from(place)
         except DataError as error:
-            failure = error
+            failures.append(error)
             continue
         changed = what_changed(data, place)
         if changed is None:
             return data
-        failure = RunError(f"{changed} changed since {run} was fitted; {advice}")
-    raise failure or RunError(f"{run} does not say which data it was fitted on; {advice}")
+        failures.append(RunError(f"{changed} changed since {run} was fitted; {advice}"))
+    raise failures[-1]
