@@ -221,3 +221,11 @@ def test_light_work_loads_nothing_heavy(statement: str) -> None:
     code = f"import sys\n{statement}\nprint([name for name in {HEAVY!r} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_verb_that_draws_nothing_loads_no_pictures(tmp_path: Path) -> None:
+    verb = ["sample", str(A_RUN), "-n", "2", "-o", str(tmp_path / "x.npy")]
+    code = f"import sys\nfrom vaekit.cli import main\nassert main({verb!r}) == 0\n"
+    code += "print([name for name in ('matplotlib', 'vaekit.plots', 'vaekit.report') if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"

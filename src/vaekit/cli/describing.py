@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from vaekit.cli.printing import print_json, print_table
-from vaekit.data.datasets import dataset_info, dataset_names
 from vaekit.runs import REPORT, WEIGHTS, read_config, read_metrics
 
 
@@ -40,6 +39,8 @@ def describe_run(run: Path, *, as_json: bool) -> None:
 
 def describe_data(name: str | None, *, as_json: bool) -> None:
     """List data sets or describe one; see `vaekit data --help`."""
+    from vaekit.data.datasets import dataset_info, dataset_names  # `info` does without
+
     names = dataset_names() if name is None else (name,)
     facts = []
     for known in names:

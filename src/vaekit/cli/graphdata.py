@@ -16,8 +16,6 @@ from vaekit.data.grapharrays import graph_arrays
 from vaekit.errors import OptionError
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.evaluation import classification_scores, cluster_scores, spectral_scores
-from vaekit.plots import draw_graph
-from vaekit.report import write_graph_report
 from vaekit.schema import Dataset, Graph
 from vaekit.training.checkpoint import Checkpoint
 
@@ -37,7 +35,6 @@ class GraphData:
     record: dict[str, Any]
 
     default_model = "vgae"
-    write_report = staticmethod(write_graph_report)
 
     @classmethod
     def of(cls, data: Dataset, source: str, asked: str | None, seed: int) -> GraphData:
@@ -95,7 +92,15 @@ class GraphData:
 
     def draw(self, estimator: GraphEstimator, folder: Path) -> list[tuple[str, str]]:
         """Draw the pictures; file name and caption of each."""
+        from vaekit.plots import draw_graph  # loads matplotlib
+
         return draw_graph(estimator, self.split, folder, label_names=self.label_names)
+
+    def write_report(self, folder: Path, **parts: Any) -> None:
+        """Write report.md."""
+        from vaekit.report import write_graph_report
+
+        write_graph_report(folder, **parts)
 
 
 def graph_fingerprint(graph: Graph) -> str:

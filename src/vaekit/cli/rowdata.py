@@ -21,8 +21,6 @@ from vaekit.estimators import ConditionalVAE, TabularVAE
 from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.conditions import Conditioned
 from vaekit.evaluation.tablescores import summarise_table
-from vaekit.plots import draw_all, draw_conditional, draw_table
-from vaekit.report import write_report, write_table_report
 from vaekit.schema import Dataset
 from vaekit.training.checkpoint import Checkpoint
 
@@ -130,6 +128,8 @@ class RowData:
 
     def draw(self, estimator: Any, folder: Path) -> list[tuple[str, str]]:
         """Draw the pictures; file name and caption of each."""
+        from vaekit.plots import draw_all, draw_conditional, draw_table  # loads matplotlib
+
         if isinstance(estimator, TabularVAE):
             return draw_table(estimator, self.X_seen, self.X_test, folder)
         if isinstance(estimator, ConditionalVAE):
@@ -138,6 +138,8 @@ class RowData:
 
     def write_report(self, folder: Path, *, config: dict[str, Any], **parts: Any) -> None:
         """Write report.md."""
+        from vaekit.report import write_report, write_table_report
+
         write = write_table_report if config["model"] == TabularVAE.__name__ else write_report
         write(folder, config=config, **parts)
 
