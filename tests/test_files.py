@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vaekit.errors import WriteError
-from vaekit.files import written_whole
+from vaekit.files import make_folder, written_whole
 
 
 def test_written_whole_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -105,3 +105,26 @@ def test_a_new_file_takes_no_other_files_place(links: bool, tmp_path: Path, monk
         file.write(b"second")
     assert path.read_bytes() == b"first"
     assert os.listdir(tmp_path) == ["a.bin"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are synced on POSIX alone")
+def test_the_new_name_is_put_on_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = [], os.fsync
+
+    def note(number: int) -> None:
+        at = os.fstat(number).st_ino
+        places = [tmp_path, *tmp_path.rglob("*")]
+        synced.extend((path.name, (tmp_path / "a.bin").exists()) for path in places if path.stat().st_ino == at)
+        sync(number)
+        if synced[-1][0] == tmp_path.name:
+            raise OSError(errno.EINVAL, "Invalid argument")  # as some file systems say, which costs nothing
+
+    monkeypatch.setattr(os, "fsync", note)
+    with written_whole(tmp_path / "a.bin") as file:
+        file.write(b"new")
+    assert (tmp_path / "a.bin").read_bytes() == b"new"
+    (name, complete), folder = synced
+    assert name.endswith(".part") and not complete and folder == (tmp_path.name, True)
+    synced.clear()
+    make_folder(tmp_path / "b" / "c")
+    assert {name for name, _ in synced} == {"b", tmp_path.name}

@@ -41,6 +41,7 @@ def written_whole(path: str | Path, *, new: bool = False) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         _put_new(part, target) if new else os.replace(part, target)
+        sync_folder(target.parent)
     except OSError as error:
         if new and isinstance(error, FileExistsError):
             raise
@@ -50,6 +51,18 @@ def written_whole(path: str | Path, *, new: bool = False) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def sync_folder(folder: str | Path) -> None:
+    """Put on disk which names a folder holds, where the system can: else a power cut may undo a file's new name."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):  # the files are there, and not every file system can do it
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _put_new(part: Path, target: Path) -> None:
@@ -81,7 +94,10 @@ def make_folder(path: str | Path) -> Path:
         WriteError: it cannot be made.
     """
     try:
+        above = [place.parent for place in (Path(path), *Path(path).parents) if not place.exists()]
         Path(path).mkdir(parents=True, exist_ok=True)
+        for folder in above:
+            sync_folder(folder)
     except OSError as error:
         reason = error.strerror or str(error)
         raise WriteError(f"The folder {os.fspath(path)!r} cannot be made: {reason}.") from error

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import vaekit
 from vaekit.errors import RunError, WriteError
-from vaekit.files import PARTIAL, make_folder, write_json, write_text
+from vaekit.files import PARTIAL, make_folder, sync_folder, write_json, write_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -215,6 +215,7 @@ class Aside:
             self.take(half_made=self.place.exists() and not (self.folder / WEIGHTS).exists())
         try:
             new.rename(self.folder)
+            sync_folder(self.folder.parent)
         except BaseException as error:
             if there:
                 self.put_back()
