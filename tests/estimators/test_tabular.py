@@ -567,9 +567,28 @@ def test_an_imputer_in_a_pipeline():
 
 def test_an_imputer_names_its_columns(table):
     imputer = TabularVAE(**SMALL).as_imputer(statistic="median", num_samples=10).fit(table)
-    assert list(imputer.get_feature_names_out()) == list(columns_of(table))
+    names = list(columns_of(table))
+    assert list(imputer.get_feature_names_out()) == list(imputer.get_feature_names_out(names)) == names
     expected = TabularVAE(**SMALL).fit(table).impute(table, statistic="median", num_samples=10)
     assert same(imputer.transform(table), expected)
+
+
+def test_names_of_columns_go_through_a_pipeline(tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    df = pd.DataFrame(X, columns=["age", "height"])
+    pipeline = make_pipeline(StandardScaler(), TabularVAE(**SMALL).as_imputer()).fit(df)
+    assert list(pipeline.get_feature_names_out()) == ["age", "height"]
+    imputer = pipeline[-1]
+    assert list(imputer.get_feature_names_out()) == ["x0", "x1"]
+    assert list(imputer.fit(df).feature_names_in_) == list(imputer.get_feature_names_out()) == ["age", "height"]
+    assert said(ValueError, lambda: imputer.get_feature_names_out(["age", "weight"])) == (
+        "input_features is not equal to feature_names_in_"
+    )
+    vae = TabularVAE(**SMALL).fit(df)
+    assert list(vae.feature_names_in_) == ["age", "height"]
+    vae.fit(X).save(tmp_path / "folder")
+    for each in (vae, vaekit.load(tmp_path / "folder"), imputer.fit(X), imputer.fit(pd.DataFrame(X))):
+        assert not hasattr(each, "feature_names_in_") and each.n_features_in_ == 2  # as scikit-learn has it
 
 
 @pytest.mark.parametrize(

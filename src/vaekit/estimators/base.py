@@ -56,6 +56,12 @@ class RowEstimator(TrainedEstimator):
         values, schema = read_array(self, X, reset=reset)
         return Rows(values, schema.shape if reset else self.schema_.shape), schema
 
+    def _set_feature_names(self, schema: Any) -> None:
+        """Set `feature_names_in_` where scikit-learn has names of columns; else none stay of an earlier fit."""
+        vars(self).pop("feature_names_in_", None)
+        if schema.feature_names is not None:
+            self.feature_names_in_ = np.array(schema.feature_names, dtype=object)
+
     def _configure(self, stats: ColumnStats) -> None:
         """Decide from the data what the network must know and keep it in `fitted_`, a dict of JSON types."""
 
@@ -190,8 +196,7 @@ class RowEstimator(TrainedEstimator):
         self.schema_ = self._schema_type.from_json(fitted.pop("schema"))
         self.n_features_in_ = fitted.pop("n_features_in")
         self.best_epoch_ = fitted.pop("best_epoch")
-        if self.schema_.feature_names is not None:
-            self.feature_names_in_ = np.array(self.schema_.feature_names, dtype=object)
+        self._set_feature_names(self.schema_)
         self.fitted_, self.history_, self.n_iter_ = fitted, history, len(history)
         with isolated_rng(0):
             self.model_ = self._build(ColumnStats.placeholder(self.schema_.shape), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,7 +13,7 @@ from vaekit.data.frames import as_frame, finish
 from vaekit.data.streams import as_lazy
 
 
-class VAEImputer(TransformerMixin, BaseEstimator):
+class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fills missing cells in a scikit-learn pipeline; see `TabularVAE.as_imputer`.
 
     Args:
@@ -23,6 +23,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
 
     Attributes:
         estimator_: the fitted copy, or the frozen estimator.
+        n_features_in_, feature_names_in_: those of `estimator_`; names only where the table had some.
 
     >>> import numpy as np
     >>> from vaekit import TabularVAE
@@ -58,6 +59,9 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         copied: Any = clone(self.estimator)
         self.estimator_ = copied.fit(X, y)
         self.n_features_in_ = self.estimator_.n_features_in_
+        vars(self).pop("feature_names_in_", None)  # of an earlier fit
+        if hasattr(self.estimator_, "feature_names_in_"):
+            self.feature_names_in_ = self.estimator_.feature_names_in_
         return self
 
     def transform(self, X: Any) -> Any:
@@ -69,14 +73,9 @@ class VAEImputer(TransformerMixin, BaseEstimator):
 
     def _in_order(self, X: Any) -> Any:
         """A table with its columns in the order of `get_feature_names_out`, which scikit-learn takes it to have."""
-        names = self.estimator_.feature_names_in_.tolist()
+        names = list(self.estimator_.schema_.columns)
         lazy = as_lazy(X)
         if lazy is not None:
             return lazy
         frame, container = as_frame(X)
         return finish(frame.select(names), container) if set(names) == set(frame.columns) else X
-
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the columns, as text: those of the table."""
-        check_is_fitted(self, "estimator_")
-        return self.estimator_.feature_names_in_

@@ -179,7 +179,7 @@ class TabularVAE(BoundEstimator):
             for note in notes:
                 self._say(note)
             self.n_features_in_ = len(schema.columns)
-            self.feature_names_in_ = np.array(schema.columns, dtype=object)
+            self._set_feature_names(schema)
         return read_table(self, X if lazy is None else lazy, schema), schema
 
     def _settings(self) -> TrainingSettings:

@@ -118,9 +118,9 @@ class TableSchema:
         return tuple(column.name for column in self.all_columns)
 
     @property
-    def feature_names(self) -> tuple[str, ...]:
-        """Names of all columns, as text even where they are whole numbers: a table's columns are found by name."""
-        return self.columns
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of columns as scikit-learn has them: none where they are whole numbers, or those of an array."""
+        return None if self.container in ("numbered", "numpy") else self.columns
 
     @property
     def shape(self) -> tuple[int, ...]:
