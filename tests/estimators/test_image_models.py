@@ -115,6 +115,14 @@ def test_grey_levels_made_binary_are_drawn_as_two_values():
     assert set(np.unique(model.sample(5, random_state=0))) == {0, 16}
 
 
+def test_masked_layers_set_after_a_fit_are_of_the_next():
+    options = {"latent_dim": 2, "hidden": (8,), "likelihood": "bernoulli"}
+    model = vaekit.VAE(**options, **SMALL).fit(LEVELS)
+    before = model.sample(5, random_state=0)
+    assert len(np.unique(before)) > 2
+    np.testing.assert_array_equal(model.set_params(masked_layers=1).sample(5, random_state=0), before)
+
+
 def test_a_fitted_prior_draws_near_the_codes(tmp_path):
     """Samples of the mixture come from where the codes lie, for a VAE and for an autoencoder."""
     for kind in (vaekit.VAE, vaekit.Autoencoder):

@@ -211,7 +211,7 @@ class VAE(BoundEstimator, DensityEstimator):
 
     @property
     def _autoregressive(self) -> bool:
-        return self.masked_layers > 0
+        return self._params["masked_layers"] > 0
 
     def _build(self, stats: ColumnStats, rows: Rows | None) -> LatentVariableModel:
         options: dict[str, Any] = {field.name: getattr(self, field.name) for field in dataclasses.fields(Architecture)}
