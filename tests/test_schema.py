@@ -22,7 +22,7 @@ SCHEMAS = [
     ArraySchema((28, 28), "uint8"),
     ArraySchema((3, 8, 8), "uint8", "numpy"),
     ArraySchema((4,), "int64", "sparse"),
-    ArraySchema((2,), "float64", "pandas", ("a", "ü"), ("Float64", "Int8")),
+    ArraySchema((2,), "float64", "pandas", ("a", "ü"), ("Float64", "Int8"), ("float64", "int8[pyarrow]")),
     ArraySchema((1,), "float32", "polars", ("a",), ("Float32",)),
 ]
 

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse
 import torch
@@ -152,6 +153,48 @@ def test_samples_have_the_columns_types():
     assert (sample.dtypes == frame.dtypes).all() and len(sample) == 7 and (sample >= 0).all().all()
     flags = pl.DataFrame({"x": rng.random(40) < 0.5, "y": rng.random(40) < 0.1})
     assert VAE(**SMALL).fit(flags).sample(3, random_state=0).schema == flags.schema
+
+
+KINDS = {"a": [0, 1, 2, 3] * 10, "b": np.random.default_rng(0).normal(size=40), "c": [True, False] * 20}
+
+
+@pytest.mark.parametrize(
+    ("table", "means"),
+    [
+        (pd.DataFrame(KINDS), ["float32", "float32", "float32"]),
+        (pd.DataFrame(KINDS).convert_dtypes(), ["Float64", "Float64", "Float64"]),
+        (pd.DataFrame(KINDS).astype({"a": "UInt8", "b": "Float32"}), ["Float64", "Float32", "float32"]),
+        (pd.DataFrame(KINDS).convert_dtypes(dtype_backend="pyarrow"), ["double[pyarrow]"] * 3),
+        (pd.DataFrame(KINDS).astype({"b": "float[pyarrow]"}), ["float32", "float[pyarrow]", "float32"]),
+        (pl.DataFrame(KINDS), [pl.Float32] * 3),
+        (pa.table(KINDS), [pa.float32()] * 3),
+    ],
+)
+@BOTH
+def test_columns_keep_their_types_and_means_those_of_real_numbers(cls, table, means, tmp_path):
+    cls(**SMALL).fit(table).save(tmp_path / "folder")
+    estimator = vaekit.load(tmp_path / "folder").fit_prior(table, 2)
+    sample, rebuilt = estimator.sample(3, random_state=0, prior="fitted"), estimator.reconstruct(table)
+    assert type(sample) is type(rebuilt) is type(table)
+    assert types(sample) == types(table) and types(rebuilt) == means
+
+
+def types(table):
+    return list(table.schema.types) if isinstance(table, pa.Table) else list(table.dtypes)
+
+
+def test_decimals_come_back_as_real_numbers():
+    frame = pl.DataFrame(KINDS).select("a", pl.col("b").cast(pl.Decimal(10, 3)))
+    of_pandas = frame.to_arrow().to_pandas(types_mapper=pd.ArrowDtype)
+    means = ["double[pyarrow]", "double[pyarrow]"]
+    for table, drawn, decoded in (
+        (frame, [pl.Int64, pl.Float32], [pl.Float32, pl.Float32]),
+        (frame.to_arrow(), [pa.int64(), pa.float32()], [pa.float32(), pa.float32()]),
+        (of_pandas, ["int64[pyarrow]", "double[pyarrow]"], means),
+        (of_pandas[["b"]], means[:1], means[:1]),
+    ):
+        vae = VAE(**SMALL).fit(table)
+        assert types(vae.sample(3, random_state=0)) == drawn and types(vae.reconstruct(table)) == decoded
 
 
 def test_sparse_data_stay_sparse_and_score_as_dense_ones():

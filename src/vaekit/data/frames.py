@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -330,6 +331,20 @@ def pandas_type(native: str) -> Any:
 
         return pd.ArrowDtype(pa.string())
     return pd.api.types.pandas_dtype(native)
+
+
+def as_floats(column: Column) -> Column:
+    """The column with a type of real numbers: of pandas' nullable and Arrow types one of their kind, else of 32 bits.
+
+    >>> [as_floats(Column("x", "real", "Int64", native)).native for native in ("int64", "Int64", "int64[pyarrow]")]
+    ['float32', 'Float64', 'double[pyarrow]']
+    """
+    native = column.native
+    if not (native.endswith(ARROW) or native == "boolean" or native[:1].isupper()):
+        return replace(column, dtype="Float32", native="float32" if native else "")
+    if column.dtype.startswith("Float"):
+        return column
+    return replace(column, dtype="Float64", native=f"double{ARROW}" if native.endswith(ARROW) else "Float64")
 
 
 def whole(values: np.ndarray, dtype: str) -> np.ndarray:

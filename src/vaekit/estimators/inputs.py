@@ -13,10 +13,10 @@ from sklearn.utils.sparsefuncs import mean_variance_axis, min_max_axis
 from sklearn.utils.validation import validate_data
 
 from vaekit.data.coding import code_table
-from vaekit.data.frames import as_frame, backend_of, check_names, finish, numbered, whole
+from vaekit.data.frames import as_floats, as_frame, backend_of, check_names, finish, numbered, series_of, whole
 from vaekit.data.streams import TableRows, as_lazy, code_lazy
 from vaekit.errors import DataError, DataTypeError, check_unmasked, join
-from vaekit.schema import ArraySchema, Container, TableSchema
+from vaekit.schema import ArraySchema, Column, Container, TableSchema
 
 
 def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, ArraySchema]:
@@ -64,6 +64,8 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
     )
     if values.dtype.kind in "mM":
         raise DataTypeError("X holds times: turn them into numbers, or take a TabularVAE for a DataFrame of them.")
+    if values.dtype.kind == "O":  # of decimals
+        values = values.astype(np.float64)
     names = list(frame.columns) if frame is not None else None
     known = None if reset else estimator.schema_.columns  # type: ignore[attr-defined]
     if known and names and list(known) != list(map(str, names)) and sorted(known) == sorted(map(str, names)):
@@ -76,6 +78,7 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
         container=_container(X, frame),
         columns=tuple(map(str, names)) if names is not None else None,
         column_dtypes=None if frame is None else tuple(str(kind) for kind in frame.schema.values()),
+        column_natives=tuple(map(str, X.dtypes)) if frame is not None and frame.implementation.is_pandas() else None,
     )
     return (values if scipy.sparse.issparse(values) else np.asarray(values).reshape(-1, *shape)), schema
 
@@ -87,23 +90,31 @@ def like_input(values: np.ndarray, schema: ArraySchema, *, as_data: bool) -> Any
         values: (n, \*shape) numbers.
         schema: of the data.
         as_data: True for values such as the data hold (samples), which get the data's type; False for means, which
-            are floating-point numbers whatever the data are.
+            are floating-point numbers whatever the data are, of columns as `as_floats` says.
     """
     if schema.columns is not None:
-        columns = {name: values[:, i] for i, name in enumerate(schema.columns)}
-        kinds = dict(zip(schema.columns, schema.column_dtypes or (), strict=True)) if as_data else {}
-        held = {name: getattr(nw, kind, None) for name, kind in kinds.items()}
-        exact = [name for name, kind in held.items() if kind is not None and (kind.is_integer() or kind is nw.Boolean)]
-        columns |= {name: whole(columns[name], kinds[name]) for name in exact}
-        frame = nw.from_dict(columns, backend=backend_of(schema.container))
-        floats = [nw.col(name).cast(kind) for name, kind in held.items() if kind is not None and name not in exact]
-        return finish(frame.with_columns(floats), schema.container)
+        columns, backend = _columns(schema), backend_of(schema.container)
+        exact = [as_data and not column.dtype.startswith("Decimal") for column in columns]  # pandas cannot name those
+        columns = [column if same else as_floats(column) for column, same in zip(columns, exact, strict=True)]
+        each = zip(columns, values.T.astype(np.float64), strict=True)
+        return finish(
+            nw.from_dict({column.name: series_of(column, v, backend) for column, v in each}), schema.container
+        )
     if as_data:
         exact = np.dtype(schema.dtype).kind in "iub"
         values = whole(values, schema.dtype) if exact else values.astype(schema.dtype)
     if schema.container == "sparse":
         return scipy.sparse.csr_array(values)
     return values
+
+
+def _columns(schema: ArraySchema) -> list[Column]:
+    """The columns of rows, each with its type; decimals, whose digits no model keeps, as real numbers."""
+    names, dtypes = schema.columns or (), schema.column_dtypes or ()
+    natives = schema.column_natives or ("",) * len(names)  # none in older folders
+    each = zip(names, dtypes, natives, strict=True)
+    columns = [Column(name, "real", dtype, native) for name, dtype, native in each]
+    return [as_floats(column) if column.dtype.startswith("Decimal") else column for column in columns]
 
 
 def with_index_of(X: Any, rows: Any) -> Any:
@@ -129,7 +140,8 @@ def _container(X: Any, frame: Any | None) -> Container:
         return "numpy"
     if numbered(X):
         return "numbered"
-    return "polars" if frame.implementation.is_polars() else "pandas"
+    kind = frame.implementation
+    return "polars" if kind.is_polars() else "pyarrow" if kind.is_pyarrow() else "pandas"
 
 
 def _shape(X: Any) -> tuple[int, ...]:

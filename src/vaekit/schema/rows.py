@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-Container = Literal["numpy", "sparse", "pandas", "numbered", "polars"]  # numbered: pandas, its columns whole numbers
+# numbered: pandas, its columns whole numbers
+Container = Literal["numpy", "sparse", "pandas", "numbered", "polars", "pyarrow"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class ArraySchema:
         dtype: numpy name of the type of X as it was given ("uint8", "float64", ...).
         container: what held the rows.
         columns: names of the columns of a DataFrame, else None.
-        column_dtypes: numpy or polars name of each column's type, for a DataFrame.
+        column_dtypes: each column's type as narwhals calls it, for a DataFrame.
+        column_natives: the same as pandas calls it, where pandas held the rows.
     """
 
     shape: tuple[int, ...]
@@ -29,6 +31,7 @@ class ArraySchema:
     container: Container = "numpy"
     columns: tuple[str, ...] | None = None
     column_dtypes: tuple[str, ...] | None = None
+    column_natives: tuple[str, ...] | None = None
 
     @property
     def size(self) -> int:
