@@ -386,6 +386,10 @@ def test_verbs_that_have_no_meaning(run: Path, vae: Path, tmp_path: Path, capsys
     assert complaint(capsys, "impute", run, source, "-o", out, "--statistic", "mode") == (
         "statistic='mode' is not one of 'mean', 'median'."
     )
+    for statistic in ("mean", "median"):
+        assert complaint(capsys, "impute", run, source, "-o", out, "--draws", "2", "--statistic", statistic) == (
+            "--statistic has no use beside --draws, which fills in draws: leave one of them out."
+        )
     drawn = table(tmp_path, HEAD.replace("\n", ",draw\n") + "X,1,1,,,,3\n")
     assert complaint(capsys, "impute", run, drawn, "-o", out, "--draws", "2") == (
         f"{str(drawn)!r} has a column 'draw', which is what --draws calls its own: rename it."

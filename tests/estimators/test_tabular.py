@@ -694,6 +694,9 @@ def test_calls_that_cannot_be(of_pandas):
         said(OptionError, lambda: of_pandas.impute(frame, statistic="mode"))
         == "statistic='mode' is not one of 'mean', 'median'."
     )
+    assert said(OptionError, lambda: of_pandas.impute(frame, 2, statistic="median")) == (
+        "statistic= has no use beside draws=, which fills in draws: leave one of them out."
+    )
     assert said(OptionError, lambda: of_pandas.impute(frame, 0)) == "draws=0 must be a whole number of at least 1."
     assert (
         said(OptionError, lambda: of_pandas.impute(frame, num_samples=0))

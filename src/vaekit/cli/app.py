@@ -193,7 +193,9 @@ def impute(
         int | None,
         typer.Option(min=1, help="Write so many tables, one below the other, numbered in a first column 'draw'."),
     ] = None,
-    statistic: Annotated[str, typer.Option(help="Of numbers and times: mean or median.")] = "mean",
+    statistic: Annotated[
+        str | None, typer.Option(help="Of numbers and times: mean or median.", show_default="mean")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the codes that are weighed, and of draws.")] = 0,
     kind: Kind = None,
     device: Device = "auto",

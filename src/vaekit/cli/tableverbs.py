@@ -29,13 +29,15 @@ def impute_data(
     output: Path,
     *,
     draws: int | None,
-    statistic: str,
+    statistic: str | None,
     seed: int,
     kind: str | None,
     device: str,
 ) -> None:
     """Fill the missing cells of a table; see `vaekit impute --help`."""
-    check_choice("statistic", statistic, ["mean", "median"])
+    if statistic is not None and draws is not None:
+        raise OptionError("--statistic has no use beside --draws, which fills in draws: leave one of them out.")
+    check_choice("statistic", statistic or "mean", ["mean", "median"])
     check_output(output, [source], TABLES)
     estimator = load(run, device=device)
     if not isinstance(estimator, TabularVAE):
@@ -46,7 +48,7 @@ def impute_data(
     data = read_data(source, kind or (read_config(run).get("data") or {}).get("asked_kind"), tabular=True)
     if data.kind in ("graph", "images"):
         raise OptionError(f"{source!r} was read as {data.kind} data, but the model is one of tables.")
-    options: dict[str, Any] = {"random_state": seed, "statistic": statistic}
+    options: dict[str, Any] = {"random_state": seed, "statistic": statistic or "mean"}
     if is_lazy(data.X):
         if draws is not None:
             raise OptionError(

@@ -271,12 +271,14 @@ class TabularVAE(BoundEstimator):
 
         Raises:
             DataError: columns are missing or too many, or of another type than at fit, or hold infinity.
-            OptionError: an argument cannot be used; `draws` cannot with a LazyFrame.
+            OptionError: an argument cannot be used; `draws` cannot with a LazyFrame, nor with a `statistic`.
         """
         check_draws("num_samples", num_samples, random_state)
         check_choice("statistic", statistic, ["mean", "median"])
         if draws is not None:
             check_draws("draws", draws)
+            if statistic != "mean":
+                raise OptionError("statistic= has no use beside draws=, which fills in draws: leave one of them out.")
         lazy, seed = as_lazy(X), resolve_seed(random_state)
         if lazy is not None:
             check_is_fitted(self, "model_")
@@ -341,8 +343,7 @@ class TabularVAE(BoundEstimator):
         check_choice("prior", prior, ["model", "fitted"])
         if given is not None and prior == "fitted":
             raise OptionError("given= needs the model's own prior: prior='model'.")
-        seed = resolve_seed(random_state)
-        model, device = self.model_, next(self.model_.parameters()).device
+        model, device, seed = self.model_, next(self.model_.parameters()).device, resolve_seed(random_state)
         with isolated_rng(seed), torch.no_grad():
             if given is not None:
                 codes = draws_given(model, torch.from_numpy(code_given(given, self.schema_)), n, seed)
