@@ -170,6 +170,10 @@ def test_wrong_input_is_one_sentence(run, named, tmp_path, capsys):
         ("sample", named / "RUN", "-o", tmp_path / "g.tsv"): (
             f"{named / 'RUN'} is a graph autoencoder, which has no distribution to sample from; fit a vgae."
         ),
+        ("evaluate", named / "RUN", "--samples", "5"): (
+            f"--samples is for a model that is scored by samples; {named / 'RUN'} holds a GAE."
+        ),
+        ("evaluate", run, "--kind", "graph"): "--kind says how to read DATA: name DATA too, or leave it out.",
         ("encode", run, "digits", "-o", tmp_path / "c.csv"): "The data set 'digits' is no graph.",
         ("encode", named / "RUN", "karate", "-o", tmp_path / "c.csv"): (
             "This GAE was fitted without features, so it knows only the 77 nodes it was fitted on; the graph given has "

@@ -65,6 +65,10 @@ def test_annealing_stands_beside_the_other_scores(folder, capsys):
     assert told == "--chains and --rows belong to --ais: give it too."
     told = complaint(capsys, "evaluate", folder / "PIXELS", "--ais")
     assert told == f"--ais is for a VAE of rows; {folder / 'PIXELS'} holds a PixelCNN."
+    told = complaint(capsys, "evaluate", folder / "PIXELS", "--samples", "5")
+    assert told == f"--samples is for a model that is scored by samples; {folder / 'PIXELS'} holds a PixelCNN."
+    told = complaint(capsys, "evaluate", folder / "VAE", "--kind", "nonsense", "--json")
+    assert told == "--kind says how to read DATA: name DATA too, or leave it out."
 
 
 def test_samples_from_a_mixture_fitted_to_the_codes(folder, tmp_path, capsys):

@@ -30,7 +30,7 @@ from vaekit.cli.tableverbs import as_fitted, given_values, write_cell_scores
 from vaekit.data.rows import spaced
 from vaekit.data.sources import read
 from vaekit.errors import OptionError, RunError, check_choice
-from vaekit.estimators import VAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, VAEClassifier, load
+from vaekit.estimators import GAE, VAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, VAEClassifier, load
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.evaluation import Annealing
 from vaekit.evaluation.tablescores import TABLE_SCORES
@@ -55,7 +55,13 @@ def evaluate_run(
         raise OptionError(
             f"--{' and --'.join(given)} {'belong' if len(given) > 1 else 'belongs'} to --ais: give it too."
         )
+    if kind is not None and source is None:
+        raise OptionError("--kind says how to read DATA: name DATA too, or leave it out.")
     estimator = _load(run, device)
+    if samples is not None and isinstance(estimator, (Autoencoder, PixelCNN, GAE)):
+        raise OptionError(
+            f"--samples is for a model that is scored by samples; {run} holds a {type(estimator).__name__}."
+        )
     if ais and not isinstance(estimator, VAE):
         raise OptionError(f"--ais is for a VAE of rows; {run} holds a {type(estimator).__name__}.")
     if isinstance(estimator, GraphEstimator):
