@@ -375,6 +375,17 @@ def test_labels_at_score(method):
         assert fitted.score(X, np.full(150, "red")) == 0
 
 
+def test_weights_at_score():
+    fitted = small("features").fit(X, FEW)
+    right = fitted.predict(X) == Y
+    assert fitted.score(X, Y, np.where(right, 3, 1)) == pytest.approx(3 * right.sum() / (150 + 2 * right.sum()))
+    assert fitted.score(X, Y, list(right)) == 1
+    for bad in (2.0, np.ones(3), np.ones((150, 2)), np.zeros(150), -np.ones(150), [np.nan] * 150, ["a"] * 150):
+        assert said(DataError, lambda bad=bad: fitted.score(X, Y, bad)) == (
+            "sample_weight must hold a finite number from 0 up for each of the 150 rows, and not 0 for all."
+        )
+
+
 def test_bad_validation_labels():
     fit = small("m2").fit
     y = np.where(FEW == 2, -1, FEW)

@@ -21,7 +21,7 @@ from vaekit.data.rows import Binarize, Rows
 from vaekit.errors import DataError, OptionError
 from vaekit.estimators.autoencoder import Autoencoder
 from vaekit.estimators.density import DensityEstimator
-from vaekit.estimators.labels import find_classes, number_labels, read_labels, unseen
+from vaekit.estimators.labels import find_classes, number_labels, read_labels, read_weights, unseen
 from vaekit.estimators.trained import Outcome, fitting
 from vaekit.estimators.vae import VAE
 from vaekit.likelihoods import LIKELIHOODS
@@ -326,7 +326,7 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
         """Accuracy: the share of rows whose label is predicted. Labels that fit has not seen count as errors.
 
         Raises:
-            DataError: a row has no label.
+            DataError: a row has no label, or the weights are not one finite number from 0 up for each row.
         """
         rows = self._read(X)
         labels, there = read_labels(y, len(rows))
@@ -336,7 +336,7 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
         if (numbers < 0).any():
             warnings.warn(f"y holds labels that fit has not seen, {unseen(labels, numbers)}: errors.", stacklevel=2)
         right = self._log_probs(self.model_, rows).numpy().argmax(1) == numbers
-        return float(np.average(right, weights=sample_weight))
+        return float(np.average(right, weights=read_weights(sample_weight, len(rows))))
 
     def _read_labelled(self, X: Any, y: Any) -> LabelledRows:
         rows = self._read(X)

@@ -101,6 +101,25 @@ def check_targets(labels: np.ndarray) -> None:
         raise DataError(str(error)) from error
 
 
+def read_weights(weights: Any, n: int) -> np.ndarray | None:
+    """(n,) weights of rows, as float64; None for equal ones.
+
+    Raises:
+        DataError: they are no finite numbers from 0 up, one for each row, or all are 0.
+    """
+    if weights is None:
+        return None
+    check_unmasked(weights, "sample_weight")
+    refusal = f"sample_weight must hold a finite number from 0 up for each of the {n} rows, and not 0 for all."
+    try:
+        values = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(refusal) from error
+    if values.shape != (n,) or not np.isfinite(values).all() or (values < 0).any() or not values.any():
+        raise DataError(refusal)
+    return values
+
+
 def find_classes(labels: np.ndarray) -> np.ndarray:
     """The classes in sorted order.
 
