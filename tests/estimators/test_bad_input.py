@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_iris
 from torch import nn
 
-from vaekit import GAE, VAE, Autoencoder, VAEClassifier
+from vaekit import GAE, VAE, Autoencoder, TabularVAE, VAEClassifier
 from vaekit.errors import DataError, DataTypeError, OptionError, TrainingError
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
@@ -100,6 +100,17 @@ def test_rows_and_columns(iris):
     assert said(DataError, lambda: vae.inverse_transform(np.zeros((1, 3)))) == (
         "Z has 3 columns, but the code has 2 units."
     )
+
+
+@pytest.mark.parametrize("cls", [VAE, Autoencoder, TabularVAE])
+def test_validation_data_are_rows_or_a_pair(cls, iris):
+    X, y = iris, np.zeros(len(iris))
+    options = {"latent_dim": 2, "hidden": (8,), "epochs": 1, "random_state": 0, "verbose": 0}
+    for bad in ([X, y], [pd.DataFrame(X), y], (X, y, y), (X,)):
+        told = said(OptionError, lambda bad=bad: cls(**options).fit(X, validation_data=bad))
+        assert told == "validation_data must be X, or a pair: (X, y)."
+    codes = [cls(**options).fit(X, validation_data=good).transform(X) for good in (X, X.tolist(), (X, y))]
+    assert np.array_equal(codes[0], codes[1]) and np.array_equal(codes[0], codes[2])
 
 
 def test_values_outside_the_support(iris):

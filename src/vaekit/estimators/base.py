@@ -30,6 +30,19 @@ _ARCHITECTURE = (
 )  # parameters that a warm start cannot change
 
 
+def _validation_rows(given: Any) -> Any:
+    """The rows of `validation_data`: X, or the first of a tuple (X, y)."""
+    refusal = "validation_data must be X, or a pair: (X, y)."
+    if isinstance(given, tuple):
+        if len(given) != 2:
+            raise OptionError(refusal)
+        return given[0]
+    try:
+        return np.asarray(given) if isinstance(given, list) else given
+    except ValueError as error:  # of a list [X, y], which makes no array
+        raise OptionError(refusal) from error
+
+
 class RowEstimator(TrainedEstimator):
     """Base of the estimators on arrays and images.
 
@@ -127,6 +140,7 @@ class RowEstimator(TrainedEstimator):
     def _begin(self, X: Any, validation_data: Any) -> tuple[Rows, Rows | None, int]:
         """Check the data, make the model, and give training rows, those held out and the seed."""
         again = self.warm_start and hasattr(self, "model_")
+        validation_data = _validation_rows(validation_data)
         rows, schema = self._take_in(X, reset=not again)
         seed, device = resolve_seed(self.random_state), self._device()
         architecture = {name: self._params[name] for name in _ARCHITECTURE if name in self._params}
@@ -150,7 +164,7 @@ class RowEstimator(TrainedEstimator):
         self._check_values(rows)
         held_out = None
         if validation_data is not None:
-            held_out = self._read(validation_data[0] if isinstance(validation_data, tuple) else validation_data)
+            held_out = self._read(validation_data)
         elif parts is not None:
             rows, held_out = rows.subset(parts[0]), rows.subset(parts[1])
         rows = self._prepare(rows, training=True).to(device)
