@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, VAEClassifier, load
+    from vaekit.estimators import (
+        GAE,
+        VAE,
+        VGAE,
+        Autoencoder,
+        ConditionalVAE,
+        PixelCNN,
+        TabularVAE,
+        VAEClassifier,
+        VAEImputer,
+        load,
+    )
     from vaekit.schema import Graph
 
 _HOMES = {
@@ -21,6 +32,7 @@ _HOMES = {
     "TabularVAE": "vaekit.estimators",
     "VAE": "vaekit.estimators",
     "VAEClassifier": "vaekit.estimators",
+    "VAEImputer": "vaekit.estimators",
     "VGAE": "vaekit.estimators",
     "load": "vaekit.estimators",
 }
@@ -35,6 +47,7 @@ __all__ = [
     "PixelCNN",
     "TabularVAE",
     "VAEClassifier",
+    "VAEImputer",
     "__version__",
     "load",
 ]

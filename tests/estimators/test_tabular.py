@@ -22,10 +22,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import vaekit
-from vaekit import TabularVAE
+from vaekit import TabularVAE, VAEImputer
 from vaekit.data.frames import as_frame, missing_in
 from vaekit.errors import DataError, DataTypeError, OptionError
-from vaekit.estimators import VAEImputer
 from vaekit.priors import StandardNormal
 from vaekit.randomness import isolated_rng
 
