@@ -78,6 +78,18 @@ def test_every_weight_gets_a_gradient(decoder):
             assert bool(torch.isfinite(parameter.grad).all())
 
 
+def test_the_prior_is_that_of_every_unit_and_draws_no_graphs():
+    vae = model(GRAPH, latent_dim=3)
+    t = vae.terms(tensors(GRAPH), 2)
+    torch.testing.assert_close(t.log_pz, torch.distributions.Normal(0.0, 1.0).log_prob(t.z).sum(-1))
+    with pytest.raises(NotImplementedError) as error:
+        vae.dream(4)
+    assert str(error.value) == (
+        "A graph model has no distribution over the number of nodes: choose it, and give codes from N(0, I) of "
+        "that many nodes to decode, for p(A|Z)."
+    )
+
+
 @functools.cache
 def log_evidence(edges, decoder, points=32, n=4):
     """log p(A) for L = 1, by a Gauss-Hermite grid of `points` in each of the N codes; all with dense matrices."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from vaekit.models.base import LatentVariableModel
 from vaekit.models.vae import LOG_SIGMA_RANGE
 from vaekit.nn.graph import Adjacency, Features
 from vaekit.pairs import BernoulliPoissonGraph, InnerProductGraph, RandomGraph
-from vaekit.priors import Prior, StandardNormal
+from vaekit.priors import StandardNormal
 
 DECODERS = ("inner_product", "bernoulli_poisson")
 
@@ -120,7 +121,6 @@ class GraphVAE(LatentVariableModel):
         decoder: module from (..., N, L) to p(A|Z).
         latent_dim: L.
         means: module that the means (N, L) pass through; by default nothing is done.
-        prior: p(z) of a node's units; N(0, I) by default.
 
     >>> from vaekit.nn.graph import GCN
     >>> from vaekit.schema import Graph
@@ -132,19 +132,14 @@ class GraphVAE(LatentVariableModel):
     """
 
     def __init__(
-        self,
-        encoder: nn.Module,
-        decoder: PairDecoder,
-        latent_dim: int,
-        means: nn.Module | None = None,
-        prior: Prior | None = None,
+        self, encoder: nn.Module, decoder: PairDecoder, latent_dim: int, means: nn.Module | None = None
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.latent_dim = latent_dim
         self.means = means if means is not None else nn.Identity()
-        self.prior = prior if prior is not None else StandardNormal(1)
+        self.prior = StandardNormal(1)  # of each unit: graphs differ in how many they have
 
     def node_posterior(self, x: GraphTensors) -> DiagonalNormal:
         """q(z_i|X, A) of each node: batch shape (N,), event shape (L,)."""
@@ -165,6 +160,17 @@ class GraphVAE(LatentVariableModel):
     def target(self, x: GraphTensors) -> Adjacency:
         """A."""
         return x.adjacency
+
+    def dream(self, n: int) -> tuple[Any, Tensor]:
+        """Graphs are not drawn: p(Z) is that of a given number of nodes.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            "A graph model has no distribution over the number of nodes: choose it, and give codes from N(0, I) of "
+            "that many nodes to decode, for p(A|Z)."
+        )
 
 
 class GraphAutoencoder(nn.Module):
