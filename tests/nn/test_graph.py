@@ -1,5 +1,7 @@
 """Graphs as tensors, and graph convolutions, against the same written out with dense matrices."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -33,6 +35,15 @@ def featured(kind, n=12):
 
 
 KINDS = pytest.mark.parametrize("kind", ["dense", "sparse", "identity"])
+
+
+def test_sparse_tensors_leave_alone_what_python_has_warned_of():
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("default")  # once a place, unless the filters change in between
+        for _ in range(3):
+            csr_of(scipy.sparse.eye_array(3, format="csr"), "cpu", torch.float32)
+            warnings.warn("Said.", stacklevel=1)
+    assert [str(warning.message) for warning in seen] == ["Said."]
 
 
 # -- adjacency ---------------------------------------------------------------------------------------------------------

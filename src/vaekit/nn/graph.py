@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import warnings
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,21 @@ from vaekit.errors import OptionError
 from vaekit.nn.mlp import ACTIVATIONS
 from vaekit.schema import Graph
 
+_NOTE = threading.Lock()  # two threads within catch_warnings may leave the filter of one behind
+
 
 def csr_tensor(indptr: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
     """A sparse CSR tensor from its parts, unchecked, without torch's note that such tensors are in beta."""
-    with warnings.catch_warnings():
+    _take_note()
+    return torch.sparse_csr_tensor(indptr, indices, values, shape, check_invariants=False)
+
+
+@cache
+def _take_note() -> None:
+    """Let torch give its note, which it does once a process, where nobody sees it: the filters are every thread's."""
+    with _NOTE, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
-        return torch.sparse_csr_tensor(indptr, indices, values, shape, check_invariants=False)
+        torch.sparse_csr_tensor([0, 0], [], [], (1, 1), check_invariants=False)
 
 
 class _Product(torch.autograd.Function):
