@@ -91,6 +91,17 @@ def test_elbo_by_hand():
     torch.testing.assert_close(elbo(t, beta=2.5, analytic=False), t.log_px.mean(0) + 2.5 * ratio)
 
 
+@pytest.mark.parametrize("free_bits", [0.0, 0.5])
+def test_a_kl_without_weight_may_overflow(free_bits):
+    log_sigma = torch.full((4, 2), 50.0, requires_grad=True)
+    q = DiagonalNormal(torch.zeros(4, 2), log_sigma)
+    t = given(q.rsample((3,)).sum(-1), q.mean[None], q, StandardNormal(2), lambda x: q)
+    value = elbo(t, beta=0.0, free_bits=free_bits)
+    assert bool(t.kl.isinf().all()) and torch.equal(value, t.log_px.mean(0))
+    value.sum().backward()
+    assert bool(log_sigma.grad.isfinite().all())
+
+
 def test_free_bits_by_hand():
     """The floor is on a unit's KL averaged over the batch: rows below it may lie beside rows above it."""
     q = DiagonalNormal(torch.tensor([[2.0, 0.1], [0.0, 0.3]]), torch.zeros(2, 2))

@@ -49,6 +49,8 @@ def elbo(terms: Terms, *, beta: float = 1.0, free_bits: float = 0.0, analytic: b
     kl = terms.kl
     if kl is None:
         raise OptionError("This prior has no KL in closed form; use kl='monte_carlo'.")
+    if beta == 0:  # as warm-up starts: 0 times a KL that has overflowed, or its gradient, is no number
+        return log_px
     if free_bits > 0:
         return log_px - beta * kl.mean(0).clamp_min(free_bits).sum()
     return torch.sub(log_px, kl.sum(-1), alpha=beta)
