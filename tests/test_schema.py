@@ -189,6 +189,15 @@ def test_what_looks_like_torch_geometric():
     check_geometric(Data)
 
 
+@pytest.mark.parametrize(("given", "name"), [(None, "NoneType"), ([[0, 1], [1, 2]], "list")])
+def test_edges_that_are_no_tensor(given, name):
+    data = Data([[0, 1]], 3)
+    data.edge_index = given
+    with pytest.raises(DataTypeError) as error:
+        Graph(data)
+    assert str(error.value) == f"edge_index must be a tensor (2, m) of edges, not of type {name}."
+
+
 def test_torch_geometric():
     data = pytest.importorskip("torch_geometric.data")
 

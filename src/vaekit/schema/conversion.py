@@ -32,6 +32,9 @@ def from_networkx(graph: Any, notes: list[str]) -> tuple[Any, list[str] | None]:
 
 def from_geometric(data: Any, notes: list[str]) -> tuple[Any, Any, Any]:
     """The matrix, features and labels of a torch_geometric Data."""
+    if not hasattr(data.edge_index, "detach"):
+        given = type(data.edge_index).__name__
+        raise DataTypeError(f"edge_index must be a tensor (2, m) of edges, not of type {given}.")
     edges = data.edge_index.detach().cpu().numpy().T
     weights = getattr(data, "edge_weight", None)
     attributes = getattr(data, "edge_attr", None)
