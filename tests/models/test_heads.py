@@ -58,6 +58,24 @@ def test_labels_spread_along_moons_and_those_given_stay():
     assert spread_labels(z, few)[odd] == few[odd]
 
 
+def test_labels_spread_as_the_recursion_in_closed_form():
+    """Along a line of uneven codes, with unequal numbers of labels; S by its eigenvalues, the rounds as a series."""
+    rng, alpha, rounds = np.random.default_rng(5), 0.99, 100
+    z, y = np.c_[np.sort(10 * rng.random(200)), 0.1 * rng.random(200)], np.full(200, -1)
+    y[rng.permutation(200)[:9]] = [0, 0, 2, 0, 1, 2, 0, 1, 2]
+    far = np.square(z[:, None] - z).sum(-1) + np.diag(np.full(200, np.inf))
+    near = far <= np.sort(far, 1)[:, 9:10]
+    either = (near | near.T).astype(float)
+    degree = either.sum(1)
+    values, vectors = np.linalg.eigh(either / np.sqrt(np.outer(degree, degree)))
+    last = (alpha * values) ** rounds
+    series = last + (1 - alpha) * (1 - last) / (1 - alpha * values)
+    given = (y[:, None] == np.arange(3)).astype(float)
+    spread = (vectors * series) @ vectors.T @ given
+    labels = (spread * given.sum(0) / spread.sum(0)).argmax(1)
+    np.testing.assert_array_equal(spread_labels(z, y), np.where(y >= 0, y, labels))
+
+
 def test_codes_that_no_label_reaches_and_labels_everywhere():
     z = np.concatenate([np.linspace(0, 1, 30), np.linspace(50, 51, 30)])[:, None]
     y = np.full(60, -1)
