@@ -83,6 +83,16 @@ def test_the_divergence_is_that_of_two_normals():
     torch.testing.assert_close(weights.kl(), torch.distributions.kl_divergence(q, p).sum())
 
 
+def test_the_divergence_counts_by_its_weight():
+    model, values = (
+        nn.Sequential(VariationalWeights(nn.Linear(2, 1)), VariationalWeights(nn.Linear(1, 3))),
+        torch.rand(4),
+    )
+    for beta in (0.0, 0.3, 1.0):
+        expected = values - beta / 50 * (model[0].kl() + model[1].kl())
+        torch.testing.assert_close(over_weights(values, model, 50, beta=beta), expected)
+
+
 def test_a_decoder_of_random_weights_is_fitted_saved_and_loaded(tmp_path):
     X = np.random.default_rng(0).integers(0, 2, (60, 6))
     decoder = VariationalWeights(MLP(2, (8,), 6))
