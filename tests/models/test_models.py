@@ -306,6 +306,18 @@ def test_a_pixelcnn_of_colours_sums_to_one():
     torch.testing.assert_close(model.log_prob(every).exp().sum().item(), 1.0, rtol=0, atol=1e-9)
 
 
+def test_a_pixelcnn_starts_where_all_pixels_are_alike():
+    """With the last weights at zero: the mixture with the mean and spread of all pixels together."""
+    x = np.random.default_rng(0).integers(0, 6, (80, 2, 3)) + np.arange(6).reshape(2, 3)
+    rows, pixels = Rows(x.astype("uint8")), Rows(x.reshape(-1, 1, 1).astype("uint8"))
+    model = PixelCNN(Autoregressive(LogisticMixture.from_stats(rows.stats()), features=0, layers=1, channels=4))
+    model.likelihood.start(rows.stats())
+    nn.init.zeros_(model.likelihood.network.output.weight)
+    alone = LogisticMixture.from_stats(pixels.stats())
+    each = alone(alone.marginal(pixels.stats())).log_prob(pixels.take(slice(None)))
+    torch.testing.assert_close(model.log_prob(rows.take(slice(None))), each.view(80, 6).sum(1))
+
+
 def test_completion_draws_from_the_conditional_distribution():
     """Given the upper row, the lower one comes with its probability given it, and what is given stays."""
     torch.manual_seed(0)
