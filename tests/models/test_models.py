@@ -22,6 +22,7 @@ from vaekit.models.building import (
     dry_run,
     input_scaling,
 )
+from vaekit.models.hierarchical import StochasticLayer
 from vaekit.models.vae import MeanEncoder
 from vaekit.nn import MLP, Standardise
 from vaekit.objectives import elbo
@@ -331,6 +332,17 @@ def test_completion_draws_from_the_conditional_distribution():
     wanted = torch.softmax(log, 0)
     counts = torch.bincount((drawn[:, 1] * torch.tensor([2, 1])).sum(1).long(), minlength=4) / 20_000
     assert bool(((counts - wanted).abs() < c.SIGMAS * (wanted / 20_000).sqrt() + 1e-4).all())
+
+
+def test_the_units_of_a_hierarchy_are_its_maps_less_their_prior_mean_by_its_deviation():
+    layer = StochasticLayer(2, 2, (3, 4), level=0, blocks=0, activation="silu")
+    nn.init.normal_(layer.prior.weight)
+    layer.into = nn.Identity()
+    h, u = torch.randn(5, 2, 3, 4), torch.randn(5, layer.units)
+    z = layer(h, u) - h
+    maps = torch.einsum("oc,bchw->bohw", layer.prior.weight[:, :, 0, 0], nn.functional.silu(h))
+    mu, sigma = maps[:, :2], (2 * torch.tanh(maps[:, 2:] / 2)).exp()
+    torch.testing.assert_close(((z - mu) / sigma).flatten(1), u, rtol=1e-4, atol=1e-5)
 
 
 def test_a_hierarchy_scores_its_own_samples():
