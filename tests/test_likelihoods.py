@@ -99,6 +99,15 @@ def test_negative_binomial_equals_scipy():
     np.testing.assert_allclose(float(p.variance), mean + mean**2 / r, rtol=1e-6)
 
 
+def test_negative_binomials_start_with_the_spread_of_their_column():
+    """Where the variance is above the mean: r = mean^2 / (variance - mean), from 0.05 to 50."""
+    x = np.array([[0, 0, 3, 0], [1, 0, 4, 0], [4, 0, 5, 0], [11, 900, 4, 7]])
+    likelihood = LIKELIHOODS["negative_binomial"].from_stats(Rows(x).stats())
+    r = torch.nn.functional.softplus(likelihood.marginal(Rows(x).stats())[1])
+    expected = [4**2 / (18.5 - 4), 225**2 / (151_875 - 225), 50, 1.75**2 / (9.1875 - 1.75)]
+    np.testing.assert_allclose(r, expected, rtol=1e-5)
+
+
 def test_gaussian_equals_scipy():
     data = np.random.default_rng(0).normal(40, 7, (50, 1))
     _, p = distribution("gaussian", data, [0.6])
