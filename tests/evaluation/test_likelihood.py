@@ -250,6 +250,16 @@ def test_negative_binomial_fit_finds_the_maximum():
     assert best - 2e-3 < fitted("negative_binomial", x).mean() <= best + 1e-5
 
 
+def test_half_an_observation_pulls_towards_the_moments():
+    """At the maximum the log-likelihood's slope, of few rows, is that of the pull."""
+    rows = Rows(np.array([[0], [1], [1], [6], [9]]))
+    likelihood = LIKELIHOODS["negative_binomial"].from_stats(rows.stats())
+    own, start = fit_independent(likelihood, rows), independent_features(likelihood, rows.stats()).bias
+    own().log_prob(rows.take(slice(None)).float()).sum().backward()
+    torch.testing.assert_close(own.bias.grad, 0.5 * (own.bias - start).detach(), rtol=0, atol=2e-3)
+    assert float((own.bias - start).detach().abs().max()) > 0.1
+
+
 def test_discretised_logistic_fit_finds_the_maximum():
     rng = np.random.default_rng(0)
     x = np.clip(rng.logistic(150, 30, 1500).round(), 0, 255).astype(np.uint8)[:, None]
