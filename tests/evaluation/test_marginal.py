@@ -33,6 +33,15 @@ def test_other_posteriors_agree_with_importance_sampling():
     np.testing.assert_allclose(estimate, score_rows(model, Rows(x), 20_000).log_likelihood, rtol=0, atol=0.1)
 
 
+def test_chains_start_at_the_posterior():
+    """By draws of the prior resampled by p(x|z), so that without burn-in few moves give the evidence."""
+    exact = c.LinearGaussian(n=20)
+    how = PosteriorSampling(chains=100, starts=2000, burn_in=0, moves=4)
+    np.testing.assert_allclose(
+        marginal_likelihood(exact.model, Rows(exact.x), how), exact.log_evidence(), rtol=0, atol=0.1
+    )
+
+
 @pytest.mark.usefixtures("generators_untouched")
 def test_a_value_belongs_to_its_row_and_the_seed():
     exact, how = c.LinearGaussian(n=12), PosteriorSampling(chains=4, burn_in=10, moves=10)
