@@ -80,6 +80,15 @@ def test_it_learns_and_is_a_function_of_the_seed():
     assert equal(a, b) and not equal(a, c)
 
 
+def test_averages_have_the_buffers_of_what_was_trained():
+    settings = {"epochs": 6, "batch_size": 8, "learning_rate": 0.05}
+    plain, _ = run(TrainingSettings(**settings))
+    averaged, _ = run(TrainingSettings(**settings, average=0.9))
+    assert not torch.equal(averaged.linear.weight, plain.linear.weight)
+    for buffer, trained in zip(averaged.norm.buffers(), plain.norm.buffers(), strict=True):
+        assert torch.equal(buffer, trained) and bool(trained.any())
+
+
 def test_patience_waits_for_a_second_look():
     settings = TrainingSettings(epochs=40, batch_size=8, learning_rate=0.0, validate_every=10, patience=5)
     state = run(settings, validate=lambda model: 0.0)[1]
