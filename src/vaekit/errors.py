@@ -179,3 +179,12 @@ def check_choice(name: str, value: Any, known: Iterable[Any]) -> None:
     faults = Faults()
     faults.choice(name, value, known)
     faults.raise_if_any()
+
+
+def count(number: int, what: str) -> str:
+    """A number of things.
+
+    >>> count(1, "row"), count(1000, "row")
+    ('1 row', '1,000 rows')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -21,6 +21,7 @@ import vaekit
 from vaekit import VAE
 from vaekit.cli import main
 from vaekit.errors import WriteError
+from vaekit.runs import read_metrics
 
 QUICK = ["--set", "hidden=[16]", "--set", "latent_dim=2", "--epochs", "3"]
 
@@ -489,8 +490,10 @@ def test_kills_at_random_moments_end_in_the_same_bytes(run, tmp_path, capsys, mo
             time.sleep(0.01)
         time.sleep(rng.uniform(0, 0.3))
         process.send_signal(number)
-        process.communicate()
+        _, said = process.communicate()
         assert process.returncode == (-9 if number == signal.SIGKILL else 130)
+        if number == signal.SIGTERM:
+            assert f"Stopped in epoch {len(read_metrics(out)) + 1};" in said
         assert not (out / "model.safetensors").exists()
     capsys.readouterr()
     assert main([str(a) for a in ("fit", *options, "-o", out, "--resume")]) == 0

@@ -142,6 +142,8 @@ def make_estimator(model: str, settings: list[str], *, epochs: int | None, seed:
         name, equals, text = setting.partition("=")
         if not equals:
             faults.add(f"--set {setting} must have the form name=value.")
+        elif name not in known and name in cls().get_params(deep=False):
+            faults.add(f"{cls.__name__} takes {name!r} in Python alone, not on the command line.")
         elif name not in known:
             faults.add(f"{cls.__name__} has no parameter {name!r}{did_you_mean(name, known)}.")
         else:
@@ -272,12 +274,14 @@ def _train(
 ) -> None:
     if before is not None:
         _say(f"Going on after epoch {before.epoch} of {folder}.")
-    estimator.callbacks = [_Recorder(folder, [] if before is None else before.history)]
+    recorder = _Recorder(folder, [] if before is None else before.history)
+    estimator.callbacks = [recorder]
     failure = None
     try:
         with stop_on_signal(checkpoint):
             data.fit(estimator, checkpoint, place)
     except Interrupted as stop:
+        write_metrics(folder, recorder.history)
         _say(f"{stop} Go on with the same command and --resume.")
         raise SystemExit(130) from stop
     except TrainingError as error:

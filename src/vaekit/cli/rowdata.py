@@ -16,7 +16,7 @@ from vaekit.cli.output import named
 from vaekit.data.largetables import blocks, row_numbers
 from vaekit.data.split import draw_rows, split_rows
 from vaekit.data.streams import height, is_lazy
-from vaekit.errors import DataError, OptionError, join
+from vaekit.errors import DataError, OptionError, count, join
 from vaekit.estimators import ConditionalVAE, TabularVAE
 from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.conditions import Conditioned
@@ -59,7 +59,7 @@ class RowData:
             how = {"test": "the data set's own test part", "split_seed": None}
             X_train, y_train, X_test, y_test = data.X, data.y, data.X_test, data.y_test
         elif n < 3:
-            raise DataError(f"{source!r} has {n} rows; a fit that sets test rows aside needs at least 3.")
+            raise DataError(f"{source!r} has {count(n, 'row')}; a fit that sets test rows aside needs at least 3.")
         elif is_lazy(data.X):
             held = min(max(1, round(n * TEST_FRACTION)), MOST_TEST)
             X_train, X_test = _split_lazily(data.X, draw_rows(n, held, seed))

@@ -16,10 +16,9 @@ from vaekit.data.csvtext import check_utf8
 from vaekit.data.edgelists import parse_edges
 from vaekit.data.files import opened, quoted
 from vaekit.data.grapharrays import GRAPH_KEYS, graph_arrays, graph_from_arrays, naming
-from vaekit.errors import DataError, OptionError
+from vaekit.errors import DataError, OptionError, count
 from vaekit.files import written_whole
 from vaekit.schema import Dataset, Graph
-from vaekit.schema.conversion import count
 
 WRITTEN_GRAPHS = (".csv", ".tsv", ".txt", ".graphml", ".npz")
 

@@ -13,9 +13,8 @@ from vaekit.data.edgelists import parse_edges
 from vaekit.data.files import opened, quoted, reading
 from vaekit.data.graphs import graph_dataset
 from vaekit.data.tables import read_csv, read_parquet
-from vaekit.errors import DataError, join
+from vaekit.errors import DataError, count, join
 from vaekit.schema import Dataset, Graph
-from vaekit.schema.conversion import count
 
 if TYPE_CHECKING:
     import polars as pl

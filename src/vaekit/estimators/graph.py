@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from vaekit.data.edges import EdgeSplit
-from vaekit.errors import DataError, Faults, OptionError, check_number
+from vaekit.errors import DataError, Faults, OptionError, check_number, count
 from vaekit.estimators.graphparts import (
     check_feature_names,
     check_split,
@@ -36,7 +36,6 @@ from vaekit.nn.graph import GCN, Adjacency, Features
 from vaekit.pairs import RandomGraph, likeliest_pairs
 from vaekit.randomness import isolated_rng, resolve_seed
 from vaekit.schema import Graph
-from vaekit.schema.conversion import count
 from vaekit.training.checkpoint import Checkpoint
 
 _GROWN = 0.9  # share of a graph's edges that are in one of other size which it became

@@ -397,5 +397,4 @@ class TabularVAE(BoundEstimator):
         Returns:
             (n,) float32, NaN where no cell is observed.
         """
-        rows = self._read(X)
-        return anomaly_scores(self.model_, self.independent_, self.reference_, rows).numpy()
+        return anomaly_scores(self.model_, self.independent_, self.reference_, self._read(X)).numpy()

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vaekit.errors import count
 from vaekit.files import write_text
 from vaekit.report.markdown import bullets, cell, code, duration, line, table
 from vaekit.runs import METRICS, PLOTS, REPORT, WEIGHTS
-from vaekit.schema.conversion import count
 
 
 def write_parts(

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vaekit.errors import count
 from vaekit.report.frame import source_line, training_part, write_parts
 from vaekit.report.graphscores import headline, label_part, score_part
 from vaekit.report.markdown import bullets, line
 from vaekit.runs import read_metrics
-from vaekit.schema.conversion import count
 
 _MODELS = {"VGAE": "variational graph auto-encoder", "GAE": "graph auto-encoder"}
 

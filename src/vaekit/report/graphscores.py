@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from vaekit.errors import count
 from vaekit.report.markdown import bullets, plus_minus, table
-from vaekit.schema.conversion import count
 
 FEW = 30  # edges, below which the standard error of their AUC is near 0.1
 _HITS = ("hits@10", "hits@50", "hits@100")

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vaekit.errors import count
 from vaekit.likelihoods import LIKELIHOODS
 from vaekit.report.frame import source_line, training_part, write_parts
 from vaekit.report.markdown import bullets, line, plus_minus, table
 from vaekit.runs import read_metrics
-from vaekit.schema.conversion import count
 
 _MODELS = {
     "VAE": "variational autoencoder",

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from vaekit.errors import count
 from vaekit.report.frame import training_part, write_parts
 from vaekit.report.markdown import bullets, line, table
 from vaekit.report.rows import data_part, likelihood_part, networks
 from vaekit.runs import read_metrics
 from vaekit.schema import DENSE, Column, TableSchema
-from vaekit.schema.conversion import count
 
 _LEVELS = 4  # that are named
 _UNITS = (

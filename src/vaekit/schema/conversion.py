@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vaekit.errors import DataError, DataTypeError, check_unmasked, join
+from vaekit.errors import DataError, DataTypeError, check_unmasked, count, join
 
 
 def comes_from(value: Any, package: str) -> bool:
@@ -313,12 +313,3 @@ def checked_names(names: Sequence[Any], n: int) -> tuple[str, ...]:
         twice = next(name for name in listed if name in seen or seen.add(name))
         raise DataError(f"Two nodes are named {twice!r}.")
     return listed
-
-
-def count(number: int, what: str) -> str:
-    """A number of things.
-
-    >>> count(1, "row"), count(1000, "row")
-    ('1 row', '1,000 rows')
-    """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
