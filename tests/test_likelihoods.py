@@ -235,11 +235,12 @@ def test_a_single_row_and_columns_of_zeros_calibrate(kind):
     likelihood.check(Rows(np.zeros((1, 3))).stats())
 
 
-def test_codes_a_column_never_held_have_no_probability():
+def test_codes_above_the_largest_of_a_column_have_no_probability():
     likelihood = LIKELIHOODS["categorical"].from_stats(Rows(np.array([[0, 0], [4, 2]])).stats())
     p = likelihood(torch.zeros(5, 2))
     assert float(p.log_prob(torch.tensor([0.0, 3.0])).exp()) == 0
-    torch.testing.assert_close(p.log_prob(torch.tensor([0.0, 2.0])).exp(), torch.tensor(1 / 15))
+    for code in (1.0, 2.0):  # skipped, and held
+        torch.testing.assert_close(p.log_prob(torch.tensor([0.0, code])).exp(), torch.tensor(1 / 15))
     assert float(p.sample((500,))[:, 1].max()) == 2
 
 

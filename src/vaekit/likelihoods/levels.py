@@ -29,7 +29,7 @@ def levels_up_to(high: float) -> int:
 class CategoricalCodes(Likelihood):
     """Codes 0 .. C-1 without an order, C = the largest code in training + 1; raw parameters are C logits a column.
 
-    A column with fewer codes than C gives the codes that it never holds no probability.
+    Codes above the largest that a column holds in training have no probability there; those that it skips have some.
     """
 
     name = "categorical"
