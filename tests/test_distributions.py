@@ -7,6 +7,7 @@ import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
 from vaekit.distributions import (
+    DiagonalMixture,
     DiagonalNormal,
     DiscretisedLogistic,
     Factorised,
@@ -139,6 +140,12 @@ def test_discretised_logistic_samples_follow_its_probabilities():
         prob = p.log_prob(torch.full((3,), float(level))).exp()
         error = (x == level).float().mean(0) - prob
         assert bool((error.abs() <= 5 * (prob * (1 - prob) / n).sqrt() + 1e-4).all())
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0), (2, 4)])
+def test_a_mixture_gives_as_many_samples_as_are_asked_for(shape):
+    p = DiagonalMixture(torch.zeros(2), torch.randn(2, 3), torch.zeros(2, 3))
+    assert p.sample(shape).shape == (*shape, 3)
 
 
 def test_factorised_sums_what_counts():

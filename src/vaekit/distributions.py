@@ -121,7 +121,8 @@ class DiagonalMixture(Distribution):
         with torch.no_grad():
             shape = torch.Size(sample_shape)
             chosen = torch.multinomial(torch.softmax(self.logits, 0), max(1, shape.numel()), replacement=True)
-            return DiagonalNormal(self.mu[chosen], self.log_sigma[chosen]).rsample()[: shape.numel()].view(*shape, -1)
+            drawn = DiagonalNormal(self.mu[chosen], self.log_sigma[chosen]).rsample()
+            return drawn[: shape.numel()].view(self._extended_shape(shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats."""
