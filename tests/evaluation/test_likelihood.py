@@ -24,11 +24,13 @@ from vaekit.evaluation.likelihood import (
     fit_independent,
     independent_features,
     mean_and_se,
+    score_density,
     score_independent,
     score_rows,
     summarise,
 )
-from vaekit.likelihoods import LIKELIHOODS
+from vaekit.likelihoods import LIKELIHOODS, Autoregressive, Bernoulli
+from vaekit.models import PixelCNN
 from vaekit.objectives import elbo
 from vaekit.priors import Prior
 from vaekit.randomness import RowNoise, row_keys
@@ -307,6 +309,11 @@ def test_no_rows_and_no_samples():
     for score in (lambda model, rows: score_rows(model, rows, 5), annealed_scores, marginal_likelihood):
         with pytest.raises(DataError, match="There are no rows to score"):
             score(exact.model, none)
+    pixels = PixelCNN(Autoregressive(Bernoulli((2, 2)), features=0, layers=1, channels=4))
+    with pytest.raises(DataError, match="There are no rows to score"):
+        score_density(pixels, Rows(np.zeros((0, 2, 2), np.uint8)))
+    with pytest.raises(DataError, match="There are no rows to score"):
+        score_independent(independent_features(exact.model.likelihood, Rows(exact.x).stats()), none)
 
 
 def test_independent_features_leave_the_likelihood_alone():

@@ -135,7 +135,11 @@ def score_density(model: PixelCNN, rows: Rows) -> np.ndarray:
     Args:
         model: in evaluation mode.
         rows: binary or in the likelihood's units; grey-scale rows must have been `fixed`.
+
+    Raises:
+        DataError: there are no rows.
     """
+    check_rows(rows)
     device = next(model.parameters()).device
     batch = min(512, codes_that_fit(model, rows.shape))
     parts = [model.log_prob(rows.take(part).to(device)).double().cpu() for part in rows.chunks(batch)]
@@ -262,7 +266,8 @@ def fit_independent(likelihood: Likelihood, rows: Rows, *, most_rows: int = 2000
 
 @torch.no_grad()
 def score_independent(independent: IndependentFeatures, rows: Rows) -> np.ndarray:
-    """(n,) log-likelihood in nats of rows under a model from `fit_independent`."""
+    """(n,) log-likelihood in nats of rows under a model from `fit_independent`; DataError where there are none."""
+    check_rows(rows)
     distribution = independent()
     return torch.cat([distribution.log_prob(rows.take(part).cpu()) for part in rows.chunks(512)]).double().numpy()
 
