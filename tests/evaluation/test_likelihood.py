@@ -108,6 +108,17 @@ def test_how_many_go_at_a_time_does_not_change_values(monkeypatch):
         np.testing.assert_allclose(getattr(few, name), getattr(whole, name), rtol=1e-5, atol=1e-5)
 
 
+def test_a_prior_that_all_rows_share_is_made_once(monkeypatch):
+    case, made = next(case for case in c.MODEL_CASES if case.id == "vamp prior"), []
+    model, rows = case.make(), Rows(case.data)
+    whole = score_rows(model, rows, 30)
+    model.prior.register_forward_hook(lambda *_: made.append(1))
+    monkeypatch.setattr(module, "_VALUES", 7 * case.data.shape[1])
+    few = score_rows(model, rows, 30)
+    np.testing.assert_allclose(few.log_likelihood, whole.log_likelihood, rtol=1e-5, atol=1e-5)
+    assert len(made) == 1
+
+
 def test_the_seed_decides():
     model, rows = c.mlp_vae(c.DISCRETE[0]), Rows(c.DISCRETE[0].data[:30])
     one, again, other = (score_rows(model, rows, 3, seed=s).log_likelihood for s in (1, 1, 2))

@@ -94,6 +94,7 @@ def score_rows(
     latent = model.latent_dim
     noise = RowNoise(num_samples * latent, seed)
     collected: list[tuple[Tensor, ...]] = []
+    prior: Any = None  # p(z)
     with isolated_rng():
         codes = codes_that_fit(model, rows.shape)
         samples = min(num_samples, _SAMPLES, codes)
@@ -109,7 +110,9 @@ def score_rows(
                 count = min(samples, num_samples - start)
                 eps = noise(keys, start * latent, count * latent).view(len(x), count, latent).transpose(0, 1)
                 terms = model.terms(x, count, noise=lambda *_, eps=eps: eps, posterior=posterior)
-                ratio = (terms.log_pz - terms.log_qz).double()
+                if prior is None or prior.batch_shape:  # one for each row; else one for all, which may be slow to make
+                    prior = terms.prior(terms.encoder)
+                ratio = (prior.log_prob(terms.z) - terms.log_qz).double()
                 each = terms.log_px.double()
                 log_px += each.sum(0)
                 log_ratio += ratio.sum(0)
