@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from vaekit.data.rows import Rows
+from vaekit.evaluation import imputation
 from vaekit.evaluation.imputation import cell_scores, conditionals, draws_given
 from vaekit.evaluation.likelihood import score_rows
 from vaekit.likelihoods.base import SOFTPLUS_ONE
@@ -156,6 +157,24 @@ def test_a_rows_result_does_not_depend_on_its_neighbours(linear):
         rtol=1e-4,
         atol=1e-4,
     )
+
+
+@pytest.mark.usefixtures("generators_untouched")
+def test_wide_rows_go_few_at_a_time(linear, monkeypatch):
+    whole = all_of(linear.model, linear.rows, 50).points()
+    width = linear.model.likelihood.num_values
+    monkeypatch.setattr(imputation, "_VALUES", 3 * 50 * width)
+    parts = list(conditionals(linear.model, linear.rows, 50))
+    assert {known.log_weights.numel() for known in parts[:-1]} == {3 * 50}
+    torch.testing.assert_close(torch.cat([known.points() for known in parts]), whole, rtol=1e-4, atol=1e-5)
+
+
+def test_levels_count_as_they_are_padded():
+    """One column of many levels widens the others."""
+    towns = Column("town", "categorical", "String", levels=tuple(range(2000)), shares=(1 / 2000,) * 2000)
+    answers = [Column(f"q{j}", "binary", "Boolean", levels=(False, True), shares=(0.5, 0.5)) for j in range(49)]
+    model = build_tabular([towns, *answers], Architecture(latent_dim=1, hidden=(8,)), 2)
+    assert imputation._codes(model) == imputation._VALUES // (2000 + 2 * 49 + 50 * 2000)
 
 
 # -- a model of levels -------------------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ from vaekit.models.vae import VAE
 from vaekit.randomness import RowNoise, isolated_rng
 
 DRAWS = 4096  # rows drawn at a time
-_DECODED = 20_000  # rows times samples decoded at a time
+_DECODED = 20_000  # rows times samples decoded at a time, at most
+_VALUES = 2**22  # and parameters of them
 _GIVEN = 10_000  # codes, at least, among which those that suit the given cells are drawn
 
 
@@ -74,14 +75,21 @@ def conditionals(model: VAE, rows: Rows, num_samples: int, seed: int = 0) -> Ite
     device = next(model.parameters()).device
     latent = model.latent_dim
     noise = RowNoise(num_samples * latent, seed)
-    for part in rows.chunks(max(1, _DECODED // num_samples)):
+    prior = model.prior(model.posterior)
+    for part in rows.chunks(max(1, _codes(model) // num_samples)):
         x = rows.take(part).to(device)
         eps = noise(rows.keys(part).to(device), 0, num_samples * latent)
         eps = eps.view(len(x), num_samples, latent).transpose(0, 1)
         terms = model.terms(x, num_samples, noise=lambda *_, eps=eps: eps)
-        log_weights = (terms.log_px + terms.log_pz - terms.log_qz).log_softmax(0)
+        log_weights = (terms.log_px + prior.log_prob(terms.z) - terms.log_qz).log_softmax(0)
         given: Any = terms.likelihood
         yield Conditional(part, x, log_weights, given)
+
+
+def _codes(model: VAE) -> int:
+    """Codes decoded at a time, the fewer the wider a row is: with its raw parameters, and its levels padded."""
+    table: Any = model.likelihood
+    return min(_DECODED, _VALUES // (table.num_values + table.padding.numel()))
 
 
 def draws_given(model: VAE, row: Tensor, n: int, seed: int) -> Tensor:

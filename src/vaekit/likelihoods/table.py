@@ -16,7 +16,7 @@ from torch.distributions import Distribution
 
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.intervals import log_interval
-from vaekit.likelihoods.normals import mixture_log_prob, spreads
+from vaekit.likelihoods.normals import mixture_log_prob, spreads, summed
 from vaekit.nn.warp import Warps
 from vaekit.schema import DENSE, Column, ColumnStats
 
@@ -312,19 +312,19 @@ class TableDistribution(Distribution):
         """
         kinds = self.kinds
         d, c = len(kinds.dense), len(kinds.counts)
-        spots, shares = (torch.from_numpy(part).to(self.mu) for part in hermegauss(_SPOTS))
-        weights, mu, sigma = self.log_weights.exp(), self.mu.unsqueeze(-2), self.sigma.unsqueeze(-2)  # (..., M, 1, N)
-        smooth = kinds.warps.expected(mu[..., :d] + sigma[..., :d] * spots[:, None]).clamp(*kinds.dense_range)
-        smooth = smooth * (shares / shares.sum())[:, None]
-        dense = (weights[..., :d] * smooth.sum(-2)).sum(-2)
-        dense[..., kinds.zero] *= torch.sigmoid(-self.zero)
-        between = slice(d, d + c)
-        counts = kinds.count_warps.inverse(mu[..., between] + sigma[..., between] * kinds.count_nodes.to(mu))
-        counts = (counts.round().clamp(*kinds.count_range) * kinds.count_shares).sum(-2).to(self.mu)
-        edges = kinds.edges[:, 1:].T
-        above = torch.special.ndtr((mu[..., d + c :] - edges) / sigma[..., d + c :]).sum(-2)
-        parts = [dense, (weights[..., between] * counts).sum(-2), (weights[..., d + c :] * above).sum(-2)]
-        return torch.cat([*parts, self.log_shares.exp().flatten(-2)], -1)
+        spots, shares = (torch.from_numpy(part).to(self.mu)[:, None] for part in hermegauss(_SPOTS))
+        shares = shares / shares.sum()
+        nodes = kinds.count_nodes.to(self.mu), kinds.count_shares
+        mu, sigma = (m.unsqueeze(-2).tensor_split((d, d + c), -1) for m in (self.mu, self.sigma))  # (..., M, 1, N)
+        smooth, whole = kinds.warps.expected, kinds.count_warps.inverse
+        means = [
+            summed(lambda t, p: smooth(mu[0] + sigma[0] * t).clamp(*kinds.dense_range) * p, mu[0], spots, shares),
+            summed(lambda t, p: whole(mu[1] + sigma[1] * t).round().clamp(*kinds.count_range) * p, mu[1], *nodes),
+            summed(lambda edge: torch.special.ndtr((mu[2] - edge) / sigma[2]), mu[2], kinds.edges[:, 1:].T),
+        ]
+        points = (self.log_weights.exp() * torch.cat([part.to(self.mu) for part in means], -1)).sum(-2)
+        points[..., kinds.zero] *= torch.sigmoid(-self.zero)  # dense columns come first
+        return torch.cat([points, self.log_shares.exp().flatten(-2)], -1)
 
     def medians(self, log_weights: Tensor) -> Tensor:
         """(B, N) medians of numeric columns under a mixture of K of these, of batch shape (K, B), by bisection.
