@@ -8,6 +8,7 @@ import torch
 from vaekit.data.rows import Rows
 from vaekit.errors import OptionError
 from vaekit.evaluation import PosteriorSampling, marginal_likelihood, score_rows
+from vaekit.evaluation import marginal as module
 from vaekit.evaluation.hamiltonian import PosteriorChains, frozen
 from vaekit.likelihoods import Bernoulli
 from vaekit.models import VAE
@@ -53,6 +54,16 @@ def test_a_value_belongs_to_its_row_and_the_seed():
     other = marginal_likelihood(exact.model, rows, PosteriorSampling(chains=4, burn_in=10, moves=10, seed=1))
     assert not np.allclose(other, whole, atol=1e-3)
     assert all(parameter.requires_grad for parameter in exact.model.parameters())
+
+
+def test_how_many_codes_fit_does_not_change_values(monkeypatch):
+    exact, how, decoded = c.LinearGaussian(n=12), PosteriorSampling(chains=4, burn_in=10, moves=10, starts=50), []
+    whole = marginal_likelihood(exact.model, Rows(exact.x), how)
+    monkeypatch.setattr(module, "codes_that_fit", lambda model, shape: 24)
+    exact.model.decoder.register_forward_hook(lambda network, z, raw: decoded.append(len(raw)))
+    few = marginal_likelihood(exact.model, Rows(exact.x), how)
+    np.testing.assert_allclose(few, whole, atol=1e-3)
+    assert set(decoded) == {4, 2, 24}  # starts for 6 rows, the last of them, and 4 chains of each
 
 
 def test_chains_have_the_moments_of_the_posterior_at_the_rate_asked_for():

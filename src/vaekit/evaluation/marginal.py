@@ -21,11 +21,10 @@ from torch import Tensor
 from vaekit.data.rows import Rows
 from vaekit.errors import Faults
 from vaekit.evaluation.hamiltonian import PosteriorChains, frozen
-from vaekit.evaluation.likelihood import check_rows
+from vaekit.evaluation.likelihood import check_rows, codes_that_fit
 from vaekit.models.base import LatentVariableModel
 from vaekit.randomness import RowNoise, isolated_rng
 
-_VALUES = 2**24  # decoded values at a time
 _MOST_UNITS = 10  # beyond, draws of the prior find the posterior too rarely
 
 
@@ -97,27 +96,34 @@ def marginal_likelihood(
     check_rows(rows)
     start_seed, seed = np.random.SeedSequence(how.seed).generate_state(2).tolist()
     device = next(model.parameters()).device
-    size = batch_size or max(1, min(256, _VALUES // (max(how.starts, how.chains) * math.prod(rows.shape))))
+    codes = codes_that_fit(model, rows.shape)
+    size = batch_size or max(1, min(256, codes // how.chains))
     with isolated_rng(start_seed), frozen(model), torch.no_grad():
         start = model.prior(model.posterior).sample(torch.Size((how.starts,))).to(device)
         parts = []
         for part in rows.chunks(size):
             x, keys = rows.take(part).to(device), rows.keys(part).to(device)
-            parts.append(_estimate(model, x, keys, start, how, seed).cpu())
+            log_px = [model.decode(some.unsqueeze(1)).log_prob(x) for some in start.split(max(1, codes // len(x)))]
+            parts.append(_estimate(model, x, keys, start, torch.cat(log_px), how, seed).cpu())
     return torch.cat(parts).numpy()
 
 
 def _estimate(
-    model: LatentVariableModel, x: Tensor, keys: Tensor, start: Tensor, how: PosteriorSampling, seed: int
+    model: LatentVariableModel,
+    x: Tensor,
+    keys: Tensor,
+    start: Tensor,
+    log_px: Tensor,
+    how: PosteriorSampling,
+    seed: int,
 ) -> Tensor:
-    """(B,) log p(x)."""
+    """(B,) log p(x), from codes (starts, L) and log p(x|z) of them, (starts, B)."""
     chains, latent, n = how.chains, model.latent_dim, len(x)
     each = chains * (latent + 2)
     last = each * (how.burn_in + how.moves)
     noise = RowNoise(last + chains * how.starts, seed)
     uniform = torch.special.ndtr(noise(keys, last, chains * how.starts)).view(n, chains, how.starts)
     gumbel = -torch.log(-torch.log(uniform.clamp(1e-6, 1 - 1e-6)))
-    log_px = model.decode(start.unsqueeze(1)).log_prob(x)  # (starts, B)
     chosen = (log_px.T.unsqueeze(1) + gumbel).argmax(-1)  # (B, C) draws of the prior, with probability as p(x|z)
     step = torch.full((n,), 0.1, device=x.device)
     run = PosteriorChains(model, x, start[chosen.T], step, leapfrog=how.leapfrog, acceptance=how.acceptance)
