@@ -12,6 +12,7 @@ import scipy.stats
 import torch
 from torch import nn
 
+from vaekit.data import rows as data_rows
 from vaekit.data.rows import Rows
 from vaekit.distributions import DiagonalNormal
 from vaekit.errors import DataError, OptionError
@@ -250,6 +251,14 @@ def test_categorical_fit_finds_the_frequencies():
     x = np.stack([rng.choice(4, 1500, p=[0.1, 0.2, 0.3, 0.4]), rng.choice(2, 1500, p=[0.97, 0.03])], 1)
     best = sum(-scipy.stats.entropy(np.bincount(column)) for column in x.T)
     assert best - 2e-3 < fitted("categorical", x).mean() <= best + 1e-6
+
+
+def test_categorical_fit_counts_the_codes_of_all_rows(monkeypatch):
+    monkeypatch.setattr(data_rows, "_CHUNK", 7)
+    x = np.random.default_rng(0).integers(0, [[2, 5, 3], [5, 1, 4]], (50, 2, 3))
+    found = fit_independent(LIKELIHOODS["categorical"].from_stats(Rows(x).stats()), Rows(x)).bias.detach()
+    counts = np.stack([(x == code).sum(0) for code in range(5)])
+    torch.testing.assert_close(found, torch.log(torch.tensor(counts + 0.5)).float())
 
 
 def test_negative_binomial_fit_finds_the_maximum():

@@ -252,7 +252,10 @@ def fit_independent(likelihood: Likelihood, rows: Rows, *, most_rows: int = 2000
     if likelihood.marginal_is_fitted:
         return own
     if isinstance(likelihood, CategoricalCodes):
-        own.bias.data = likelihood.log_frequencies(torch.cat([rows.take(part).cpu() for part in rows.chunks()]))
+        counts = torch.zeros_like(own.bias, dtype=torch.long)
+        for part in rows.chunks():
+            counts += likelihood.counts(rows.take(part).cpu())
+        own.bias.data = torch.log(counts + 0.5)
         return own
     start = own.bias.detach().clone()
     used = min(most_rows, len(rows), max(100, _FITTED_VALUES // own.bias.numel()))

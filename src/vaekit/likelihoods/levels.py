@@ -76,10 +76,11 @@ class CategoricalCodes(Likelihood):
         """Equal logits."""
         return torch.zeros(self.num_params, *self.shape)
 
-    def log_frequencies(self, x: Tensor) -> Tensor:
-        """Logarithms of how often each code occurs in the rows, half a count added, as raw parameters."""
-        counts = torch.stack([(x == code).sum(0) for code in range(self.num_params)]).float()
-        return torch.log(counts + 0.5)
+    def counts(self, x: Tensor) -> Tensor:
+        r"""How often each code occurs in each column of rows (B, \*shape), in the shape of raw parameters."""
+        columns = math.prod(self.shape)
+        place = x.long().reshape(-1, columns) * columns + torch.arange(columns, device=x.device)
+        return torch.bincount(place.view(-1), minlength=self.num_params * columns).view(self.param_shape)
 
     def outside(self, stats: ColumnStats) -> Tensor:
         """Columns with fractions, negative values or a code that training did not have."""
