@@ -303,6 +303,14 @@ def test_independent_features_of_colours_are_independent():
     np.testing.assert_allclose(values.mean(), -12 * np.log(16), rtol=0.01)
 
 
+@pytest.mark.parametrize("kind", ["bernoulli", "logistic_mixture"])
+def test_independent_features_of_masked_layers_are_those_of_their_pixels(kind):
+    rows = Rows(np.random.default_rng(0).integers(0, 2 if kind == "bernoulli" else 5, (60, 3, 4)))
+    base = LIKELIHOODS[kind].from_stats(rows.stats())
+    masked = fit_independent(Autoregressive(base, layers=1, channels=4), rows)
+    np.testing.assert_array_equal(score_independent(masked, rows), fitted(kind, rows.raw(slice(None)).numpy()))
+
+
 def test_independent_features_have_the_support_of_the_likelihood():
     """Codes, and spread of a column, that only rows have which the fit is not told of: those held out."""
     codes = np.repeat([[0, 1], [1, 0], [2, 1]], [50, 49, 1], axis=0)

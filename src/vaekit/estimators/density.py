@@ -109,7 +109,7 @@ class DensityEstimator(RowEstimator):
         self.model_.likelihood.check(stats, self.schema_.columns)
 
     def _finish(self, rows: Rows) -> None:
-        self.independent_ = fit_independent(self.model_.likelihood.factorised, rows.fixed(self._params["binarize"]))
+        self.independent_ = fit_independent(self.model_.likelihood, rows.fixed(self._params["binarize"]))
 
     # -- using -----------------------------------------------------------------------------------------------------
 

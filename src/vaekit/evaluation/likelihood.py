@@ -224,7 +224,7 @@ def independent_features(likelihood: Likelihood, stats: ColumnStats) -> Independ
     """Independent features under the same likelihood, at the columns' moments.
 
     Args:
-        likelihood: gives the family and its settings; it is not changed.
+        likelihood: gives the family and its settings; it is not changed. Of one whose pixels know each other the base.
         stats: of the training rows, in the likelihood's units.
     """
     own = likelihood.again(stats)
@@ -249,12 +249,12 @@ def fit_independent(likelihood: Likelihood, rows: Rows, *, most_rows: int = 2000
         As `independent_features`.
     """
     own = independent_features(likelihood, rows.stats())
-    if likelihood.marginal_is_fitted:
+    if own.likelihood.marginal_is_fitted:
         return own
-    if isinstance(likelihood, CategoricalCodes):
+    if isinstance(own.likelihood, CategoricalCodes):
         counts = torch.zeros_like(own.bias, dtype=torch.long)
         for part in rows.chunks():
-            counts += likelihood.counts(rows.take(part).cpu())
+            counts += own.likelihood.counts(rows.take(part).cpu())
         own.bias.data = torch.log(counts + 0.5)
         return own
     start = own.bias.detach().clone()

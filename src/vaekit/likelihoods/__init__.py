@@ -6,7 +6,7 @@ know of the data (means, spreads, numbers of levels) it learns once from `Column
 """
 
 from vaekit.likelihoods.autoregressive import Autoregressive
-from vaekit.likelihoods.base import Likelihood
+from vaekit.likelihoods.base import Likelihood, ValueLikelihood
 from vaekit.likelihoods.binary import Bernoulli, BinomialCounts
 from vaekit.likelihoods.counts import NegativeBinomialCounts, PoissonCounts
 from vaekit.likelihoods.levels import CategoricalCodes, DiscretisedLogisticLevels, levels_up_to
@@ -35,7 +35,7 @@ __all__ = [
     "levels_up_to",
 ]
 
-LIKELIHOODS: dict[str, type[Likelihood]] = {
+LIKELIHOODS: dict[str, type[ValueLikelihood]] = {
     kind.name: kind
     for kind in (
         Bernoulli,

@@ -133,10 +133,9 @@ class Autoregressive(Likelihood):
             kernel_size=kernel_size,
         )
 
-    @property
-    def factorised(self) -> Likelihood:
-        """The likelihood of independent pixels."""
-        return self.base
+    def again(self, stats: ColumnStats) -> Likelihood:
+        """A new one of independent pixels."""
+        return self.base.again(stats)
 
     @property
     def settings(self) -> dict[str, int]:

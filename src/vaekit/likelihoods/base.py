@@ -42,31 +42,9 @@ class Likelihood(nn.Module, ABC):
         """Keyword arguments beside `shape` that rebuild this likelihood."""
         return {}
 
-    @property
-    def factorised(self) -> Likelihood:
-        """The likelihood of independent values behind it: itself, unless its values know each other."""
-        return self
-
-    @classmethod
-    def settings_from(cls, stats: ColumnStats) -> dict[str, int]:
-        """The `settings` that suit data with these column statistics."""
-        return {}
-
-    def calibrate(self, stats: ColumnStats) -> None:
-        """Set the buffers, such as means and spreads, from the columns' statistics."""
-
-    @classmethod
-    def from_stats(cls, stats: ColumnStats) -> Self:
-        """Make the likelihood for data with these column statistics."""
-        likelihood = cls(stats.shape, **cls.settings_from(stats))
-        likelihood.calibrate(stats)
-        return likelihood
-
+    @abstractmethod
     def again(self, stats: ColumnStats) -> Likelihood:
-        """A new one of the same kind and support, calibrated, with no weight in common."""
-        own = type(self)(self.shape, **self.settings)
-        own.calibrate(stats)
-        return own
+        """A new one of independent values, of the same kind and support, calibrated, with no weight in common."""
 
     @property
     def param_shape(self) -> tuple[int, ...]:
@@ -108,6 +86,31 @@ class Likelihood(nn.Module, ABC):
     def _split(self, params: Tensor) -> tuple[Tensor, ...]:
         dim = -1 - len(self.shape)
         return (params.squeeze(dim),) if self.num_params == 1 else params.unbind(dim)
+
+
+class ValueLikelihood(Likelihood):
+    """A likelihood of values of one kind, which a row's shape and `settings` make."""
+
+    @classmethod
+    def settings_from(cls, stats: ColumnStats) -> dict[str, int]:
+        """The `settings` that suit data with these column statistics."""
+        return {}
+
+    def calibrate(self, stats: ColumnStats) -> None:
+        """Set the buffers, such as means and spreads, from the columns' statistics."""
+
+    @classmethod
+    def from_stats(cls, stats: ColumnStats) -> Self:
+        """Make the likelihood for data with these column statistics."""
+        likelihood = cls(stats.shape, **cls.settings_from(stats))
+        likelihood.calibrate(stats)
+        return likelihood
+
+    def again(self, stats: ColumnStats) -> Likelihood:
+        """A new one of the same kind and support, calibrated, with no weight in common."""
+        own = type(self)(self.shape, **self.settings)
+        own.calibrate(stats)
+        return own
 
 
 def not_whole(stats: ColumnStats) -> Tensor:

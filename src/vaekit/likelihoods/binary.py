@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.distributions import Binomial
 
 from vaekit.distributions import Factorised, FactorisedBernoulli
-from vaekit.likelihoods.base import Likelihood, not_whole
+from vaekit.likelihoods.base import ValueLikelihood, not_whole
 from vaekit.schema import ColumnStats
 
 
-class Bernoulli(Likelihood):
+class Bernoulli(ValueLikelihood):
     r"""Binary values; the raw parameter is the logit: p = sigmoid(a)."""
 
     name = "bernoulli"
@@ -42,7 +42,7 @@ class _Binomial(Binomial):
         return (ways + value * F.logsigmoid(logits) + (n - value) * F.logsigmoid(-logits)).to(self.logits.dtype)
 
 
-class BinomialCounts(Likelihood):
+class BinomialCounts(ValueLikelihood):
     r"""Successes out of a fixed number of trials (the largest value seen in training); p = sigmoid(a)."""
 
     name = "binomial"

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import NegativeBinomial, Poisson
 
 from vaekit.distributions import Factorised
-from vaekit.likelihoods.base import SOFTPLUS_ONE, Likelihood, not_whole
+from vaekit.likelihoods.base import SOFTPLUS_ONE, ValueLikelihood, not_whole
 from vaekit.schema import ColumnStats
 
 
@@ -29,7 +29,7 @@ class _NegativeBinomial(NegativeBinomial):
         return (ways + r * F.logsigmoid(-logits) + value * F.logsigmoid(logits)).to(self.logits.dtype)
 
 
-class _Counts(Likelihood):
+class _Counts(ValueLikelihood):
     """Counts whose mean is the column's mean times softplus(a + log(e - 1)): a = 0 is the column's mean."""
 
     discrete = True

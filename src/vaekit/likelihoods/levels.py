@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Categorical
 
 from vaekit.distributions import DiscretisedLogistic, Factorised
-from vaekit.likelihoods.base import Likelihood, not_whole
+from vaekit.likelihoods.base import ValueLikelihood, not_whole
 from vaekit.schema import ColumnStats
 
 
@@ -26,7 +26,7 @@ def levels_up_to(high: float) -> int:
     return 256 if 128 <= high < 256 else max(2, int(high) + 1)
 
 
-class CategoricalCodes(Likelihood):
+class CategoricalCodes(ValueLikelihood):
     """Codes 0 .. C-1 without an order, C = the largest code in training + 1; raw parameters are C logits a column.
 
     Codes above the largest that a column holds in training have no probability there; those that it skips have some.
@@ -98,7 +98,7 @@ class _Codes(Categorical):
         return super().sample(torch.Size(sample_shape)).float()
 
 
-class DiscretisedLogisticLevels(Likelihood):
+class DiscretisedLogisticLevels(ValueLikelihood):
     r"""Levels 0 .. n-1 (grey values) from a rounded logistic variable: mu = m_d + s a, scale = s softplus(b).
 
     m_d is the column's mean and s the spread of all values in training; the scale has a floor of 0.05 levels, at which

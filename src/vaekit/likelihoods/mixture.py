@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaekit.distributions import DiscretisedLogistic
-from vaekit.likelihoods.base import Likelihood, not_whole
+from vaekit.likelihoods.base import ValueLikelihood, not_whole
 from vaekit.likelihoods.levels import levels_up_to
 from vaekit.schema import ColumnStats
 
@@ -93,7 +93,7 @@ class LevelMixture(Distribution):
         return torch.full(self._batch_shape + self._event_shape, math.nan, device=self.mu.device)
 
 
-class LogisticMixture(Likelihood):
+class LogisticMixture(ValueLikelihood):
     r"""Levels 0 .. n-1 by a mixture of discretised logistics, in colour with channels that know those before them.
 
     Raw parameters of a value: M logits, M locations mu = m + s a, M scales s softplus(b), and for C channels

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from vaekit.distributions import Factorised
-from vaekit.likelihoods.base import SOFTPLUS_ONE, Likelihood
+from vaekit.likelihoods.base import SOFTPLUS_ONE, Likelihood, ValueLikelihood
 from vaekit.schema import ColumnStats
 
 
@@ -22,7 +22,7 @@ class _Normal(Normal):
         return -0.5 * standard.square() - self.scale.log() - 0.5 * math.log(2 * math.pi)
 
 
-class Gaussian(Likelihood):
+class Gaussian(ValueLikelihood):
     r"""Real values: x_d ~ N(m_d + s_d a_d, (s_d sigma_d)^2), with one learned sigma per feature.
 
     m and s are the columns' mean and standard deviation in training, so the decoder works on standardised values while
