@@ -18,7 +18,7 @@ if IN_WORKER:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 # Asserts in the laws say what they compared, as those in test files do.
-pytest.register_assert_rewrite("contracts")
+pytest.register_assert_rewrite("commands", "contracts")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 import torch
 import typer
+from commands import complaint
 
 import vaekit
 from vaekit import VAE
@@ -34,17 +35,6 @@ def run(tmp_path_factory):
     pl.DataFrame(X, schema=["a", "b", "c"]).write_csv(folder / "table.csv")
     assert main(["fit", str(folder / "table.csv"), "-o", str(folder / "RUN"), *QUICK]) == 0
     return folder / "RUN"
-
-
-def complaint(capsys, *arguments) -> str:
-    """The one sentence on stderr of a command that exits with 2."""
-    capsys.readouterr()
-    assert main([str(a) for a in arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    last = err.strip().splitlines()[-1]
-    assert last.startswith("vaekit: ") and "Traceback" not in err
-    return last.removeprefix("vaekit: ")
 
 
 def test_a_run_holds_what_it_should(run):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from commands import complaint
 from PIL import Image
 from sklearn.datasets import load_iris
 
@@ -26,14 +27,6 @@ def folder(tmp_path_factory):
     )
     assert main(["fit", "digits", "-o", str(folder / "DIGITS"), *QUICK]) == 0
     return folder
-
-
-def complaint(capsys, *arguments):
-    capsys.readouterr()
-    assert main([str(a) for a in arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and "Traceback" not in err
-    return err.strip().splitlines()[-1].removeprefix("vaekit: ")
 
 
 def test_from_fit_to_samples(folder, tmp_path, capsys):

@@ -12,6 +12,7 @@ import networkx as nx
 import numpy as np
 import polars as pl
 import pytest
+from commands import complaint
 
 import vaekit
 from vaekit.cli import main
@@ -40,14 +41,6 @@ def named(tmp_path_factory):
     arguments = ["fit", str(folder / "edges.csv"), "--model", "gae", "-o", str(folder / "RUN"), "--epochs", "20"]
     assert main(arguments) == 0
     return folder
-
-
-def complaint(capsys, *arguments) -> str:
-    capsys.readouterr()
-    assert main([str(a) for a in arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and "Traceback" not in err
-    return err.strip().splitlines()[-1].removeprefix("vaekit: ")
 
 
 def test_a_run_holds_what_it_should(run):

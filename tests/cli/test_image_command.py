@@ -5,6 +5,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from commands import complaint
 from sklearn.datasets import load_digits
 
 import vaekit
@@ -22,14 +23,6 @@ def folder(tmp_path_factory):
     assert main(["fit", *common, "-o", str(folder / "PIXELS"), *small]) == 0
     assert main(["fit", *common, "-o", str(folder / "VAE"), "--set", "latent_dim=2", "--set", "hidden=[8]"]) == 0
     return folder
-
-
-def complaint(capsys, *arguments):
-    capsys.readouterr()
-    assert main([str(a) for a in arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and "Traceback" not in err
-    return err.strip().splitlines()[-1].removeprefix("vaekit: ")
 
 
 def test_a_pixelcnn_from_fit_to_samples(folder, tmp_path, capsys):

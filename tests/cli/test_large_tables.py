@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from commands import complaint
 from polars.testing import assert_frame_equal
 
 import vaekit
@@ -61,15 +62,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             made[kind] = folder / kind
             assert main(["fit", str(folder / f"people.{kind}"), "-o", str(made[kind]), *QUICK]) == 0
     return made
-
-
-def complaint(capsys: Any, *arguments: Any) -> str:
-    """The one sentence on stderr of a command that exits with 2."""
-    capsys.readouterr()
-    assert main([str(a) for a in arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and "Traceback" not in err
-    return err.strip().splitlines()[-1].removeprefix("vaekit: ")
 
 
 def data_of(run: Path) -> Path:

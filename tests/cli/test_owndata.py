@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from commands import complaint
 
 from vaekit.cli import main
 from vaekit.cli.output import named
@@ -46,14 +47,6 @@ def note(run: Path, change) -> None:
     config = json.loads((run / "config.json").read_text())
     change(config["data"])
     (run / "config.json").write_text(json.dumps(config))
-
-
-def complaint(capsys, *arguments) -> str:
-    capsys.readouterr()
-    assert main([str(a) for a in arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and "Traceback" not in err
-    return err.strip().splitlines()[-1].removeprefix("vaekit: ")
 
 
 def test_the_path_of_data_is_noted_but_not_that_of_a_name(fitted: Path, monkeypatch: pytest.MonkeyPatch) -> None:

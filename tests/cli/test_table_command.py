@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from commands import complaint
 from polars.testing import assert_frame_equal
 
 import vaekit
@@ -54,17 +55,6 @@ def vae(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pl.DataFrame(np.random.default_rng(0).normal(size=(30, 2)), schema=["a", "b"]).write_csv(folder / "x.csv")
     assert main(["fit", str(folder / "x.csv"), "-o", str(folder / "RUN"), *QUICK]) == 0
     return folder / "RUN"
-
-
-def complaint(capsys: Any, *arguments: Any) -> str:
-    """The one sentence on stderr of a command that exits with 2."""
-    capsys.readouterr()
-    assert main([str(a) for a in arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and "Traceback" not in err
-    last = err.strip().splitlines()[-1]
-    assert last.startswith("vaekit: ")
-    return last.removeprefix("vaekit: ")
 
 
 def table(folder: Path, text: str | bytes) -> Path:
