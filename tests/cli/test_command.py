@@ -12,6 +12,7 @@ import time
 from unittest.mock import Mock
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import torch
@@ -452,6 +453,13 @@ def test_too_little_memory_is_a_sentence(run, tmp_path, capsys, monkeypatch):
         main([str(a) for a in fit])
     monkeypatch.setattr(VAE, "_fit", Mock(side_effect=typer.Abort()))  # which is a RuntimeError too
     assert main([str(a) for a in fit]) == 130
+
+
+@pytest.mark.parametrize(("index", "once"), [(True, 1), (False, 0)])
+def test_an_index_that_pandas_wrote_is_told(tmp_path, capsys, index, once):
+    pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3))).to_csv(tmp_path / "x.csv", index=index)
+    assert main(["fit", str(tmp_path / "x.csv"), "-o", str(tmp_path / "R"), *map(str, QUICK)]) == 0
+    assert capsys.readouterr().err.count("The first column has no name and numbers the rows") == once
 
 
 def test_kills_at_random_moments_end_in_the_same_bytes(run, tmp_path, capsys, monkeypatch):

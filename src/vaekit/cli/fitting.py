@@ -13,6 +13,7 @@ from typing import Any
 from vaekit.cli.rowdata import other_labels
 from vaekit.cli.split import SplitData, split_data
 from vaekit.data.edgelists import ends_among
+from vaekit.data.remarks import numbers_rows
 from vaekit.errors import Faults, OptionError, RunError, TrainingError, check_choice, did_you_mean, join
 from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
 from vaekit.estimators.options import check_options, plain_params, settable
@@ -85,8 +86,10 @@ def fit_run(
     if model is not None:  # what is wrong with the options is said before the data are read
         estimator = make_estimator(model, settings, epochs=epochs, seed=seed, device=device)
     data = split_data(source, kind, seed, tabular=None if model is None else model == "tabular")
+    frame: Any = getattr(data, "X_train", None)
+    if data.record["kind"] == "array" and hasattr(frame, "height") and numbers_rows(frame):
+        _say("The first column has no name and numbers the rows: a model takes it for a feature; save without it.")
     if estimator is None:
-        frame: Any = getattr(data, "X_train", None)
         if kind is None and hasattr(frame, "height") and (ends := ends_among(map(str.lower, frame.columns))):
             _say(f"A table with columns {join(ends)} may list edges: --kind graph reads it as a graph.")
         estimator = make_estimator(data.default_model, settings, epochs=epochs, seed=seed, device=device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
@@ -14,6 +14,9 @@ from vaekit.data.csvtext import CODE, DATE, LONG, PHONE, TIME, is_numeral
 from vaekit.data.frames import beyond_floats, numbers_of
 from vaekit.schema import Column
 from vaekit.schema.table import ASIDE
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FEW = 20  # rows, or different values, below which a column is not taken for an identifier
 _GAPS = 1.25  # numbers of an identifier for each row: rows set aside or deleted leave gaps
@@ -88,6 +91,16 @@ def _formatted(cells: nw.Series[Any]) -> str | None:
 def looks_running(different: int, n: int, low: float, high: float) -> bool:
     """Whether n whole numbers from `low` to `high` number the rows: no two alike, and few left out."""
     return low >= 0 and different == n >= FEW and high - low < _GAPS * n
+
+
+def numbers_rows(frame: pl.DataFrame) -> bool:
+    """Whether the first column, without a name, numbers the rows, as where pandas wrote its index."""
+    first = frame[:, 0]
+    if first.name or not first.dtype.is_integer():
+        return False
+    low: Any = first.min()
+    high: Any = first.max()
+    return looks_running(first.n_unique(), len(first), low, high)
 
 
 def _nearly_running(series: nw.Series[Any]) -> bool:
