@@ -22,11 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     from vaekit.errors import VaekitError
 
     arguments = sys.argv[1:] if arguments is None else arguments
-    _spell_out_what_cannot_be_encoded()
     try:
-        with plain_warnings():
+        with plain_warnings(), _spelling_out():
             code = app(arguments or ["--help"], standalone_mode=False) or 0
-        _flush()  # here, where it can fail with a sentence
+            _flush()  # here, where it can fail with a sentence
         return code
     except typer.TyperException as error:
         _complain(error.format_message())
@@ -81,10 +80,20 @@ def _complain(sentence: str) -> None:
     print(f"vaekit: {' '.join(sentence.split())}", file=sys.stderr)
 
 
-def _spell_out_what_cannot_be_encoded() -> None:
-    """Let standard output write \\xdc for what its encoding has no letter for, as standard error does."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+@contextmanager
+def _spelling_out() -> Iterator[None]:
+    """A block in which standard output, as standard error, writes \\xdc for what its encoding has no letter for."""
+    out = sys.stdout
+    if not isinstance(out, io.TextIOWrapper):
+        yield
+        return
+    before = out.errors
+    out.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        if not out.closed:
+            out.reconfigure(errors=before)
 
 
 def _flush() -> None:
