@@ -50,6 +50,13 @@ NUMERALS, JANUARY = [str(i / 4) for i in range(40)], [f"2020-01-{1 + i % 28:02}"
             "all its cells but 'not yet' (1 of 41) are dates: leave such cells empty, or correct them",
         ),
         (["?"] * 50 + NUMERALS, None),
+        (["00"] * 5 + NUMERALS, None),
+        (["02134", "10001", "90210"] * 20, None),
+        ([f"20{i}_01" for i in range(10, 50)], None),
+        (
+            [*JANUARY, "2020-02-30"],
+            "all its cells but '2020-02-30' (1 of 41) are dates: leave such cells empty, or correct them",
+        ),
         (["+4930901820", "+4930901821", "+4930901822"] * 20, None),
     ],
 )
@@ -59,7 +66,7 @@ def test_text_that_may_be_meant_for_numbers_or_dates_is_told(cells, told):
     assert [note for note in notes if "is text, though" in note] == (
         [f"column 'x' is text, though {told}"] if told else []
     )
-    if told is not None and "schema" in told:
+    if told is not None and ("schema" in told or "20 of 60" in told):  # else a slip, whatever was asked for
         assert not any("though" in note for note in infer_schema(*as_frame(frame), {"x": "categorical"})[1])
 
 

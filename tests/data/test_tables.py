@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse
 from polars.testing import assert_frame_equal
 
-from vaekit.data import read
+from vaekit.data import largetables, read
 from vaekit.data.csvtext import MISSING
 from vaekit.data.largetables import read_large
 from vaekit.data.tables import write_table
@@ -105,8 +105,36 @@ def test_cells_cut_by_other_signs_than_commas(tmp_path: Path, separator: str, wo
         assert X["n"].to_list() == [1, None, None] and X["zip"].to_list() == ["01234", "90210", "11111"]
         assert X["words"].to_list() == ["a,b", "3,5", "x"]
         assert X["sum"].to_list() == ["1,234", "12", None]  # which may be a thousand
-    commas = csv(tmp_path, "half;name,n\n1;2,3\n")  # a comma in the header says what separates
-    assert read(commas).X.rows() == [("1;2", 3)] and "separated" not in read(commas).note
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("half;name,n\n1;2,3\n", [("1;2", 3)]),  # the first that cuts
+        ("Preis, netto;n\n1;2\n", [(1, 2)]),  # the first that cuts alike
+        ('"a";"b"\n1,5;2\n', [(1.5, 2)]),
+        ("P(a|b)\n1\n2\n", [(1,), (2,)]),
+        ("x\ty\n1\n\n2\n", [(1,), (None,), (2,)]),
+        ("a;b\n1,5e3;2\n", [(1500.0, 2)]),
+    ],
+)
+def test_what_separates_cells_cuts_the_first_lines_alike(
+    tmp_path: Path, text: str, rows: list[tuple[Any, ...]]
+) -> None:
+    assert read(csv(tmp_path, text)).X.rows() == rows
+
+
+def test_commas_of_a_large_file_are_told_from_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a batch, or of some rows, they may all look like those of thousands."""
+    monkeypatch.setattr(largetables, "BATCH", 20)
+    rows = [f"{1 + i % 9},{100 + i};{i};{1 + i},{100 + i}" for i in range(90)]
+    rows[70] = "0,5;70;1,234"
+    path = csv(tmp_path, "\n".join(["decimal;n;either", *rows]) + "\n")
+    large, whole = read_large(str(path)), read(path).X
+    assert large is not None and whole.schema == {"decimal": pl.Float64, "n": pl.Int64, "either": pl.String}
+    assert_frame_equal(large.X.collect(), whole)
+    assert_frame_equal(large.X.slice(5, 3).collect(), whole.slice(5, 3))
+    assert_frame_equal(large.X.filter(pl.col("n") == 17).collect(), whole.filter(pl.col("n") == 17))
 
 
 def test_a_csv_of_numbers_is_an_array_unless_asked_otherwise(tmp_path: Path) -> None:

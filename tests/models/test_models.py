@@ -2,6 +2,8 @@
 
 import dataclasses
 import itertools
+import math
+import re
 
 import contracts as c
 import numpy as np
@@ -165,15 +167,26 @@ def test_a_decoder_may_give_any_shape_with_as_many_values(shape):
 
 
 @pytest.mark.parametrize(
-    ("given", "fits"), [((1, 8, 2), True), ((8, 2), True), ((16,), True), ((2, 8), False), ((16, 1), False)]
+    ("given", "wanted", "fits"),
+    [
+        ((1, 8, 2), (1, 8, 2), True),
+        ((8, 2), (1, 8, 2), True),
+        ((16, 1), (1, 8, 2), True),
+        ((6, 4, 4), (2, 3, 4, 4), True),  # P C channels, as convolutions give them
+        ((2, 48), (2, 3, 4, 4), True),
+        ((4, 4), (1, 1, 4, 4), True),
+        ((2, 8), (1, 8, 2), False),
+        ((3, 2, 4, 4), (2, 3, 4, 4), False),
+        ((4, 4, 6), (2, 3, 4, 4), False),
+    ],
 )
-def test_axes_of_a_row_are_not_taken_for_one_another(given, fits):
-    decoder = nn.Sequential(nn.Linear(2, 16), nn.Unflatten(1, given))
+def test_axes_of_a_row_are_not_taken_for_one_another(given, wanted, fits):
+    decoder = nn.Sequential(nn.Linear(2, math.prod(given)), nn.Unflatten(1, given))
     if fits:
-        check_decoder(decoder, 2, (1, 8, 2), "it")
+        check_decoder(decoder, 2, wanted, "it")
     else:
-        with pytest.raises(OptionError, match=r"for 2 codes, but it needs \(2, 1, 8, 2\)\.$"):
-            check_decoder(decoder, 2, (1, 8, 2), "it")
+        with pytest.raises(OptionError, match=rf"for 2 codes, but it needs {re.escape(str((2, *wanted)))}\.$"):
+            check_decoder(decoder, 2, wanted, "it")
 
 
 def test_an_encoder_may_give_one_number_a_row():
@@ -190,6 +203,7 @@ def test_images_with_their_channels_last_are_refused(how):
     architecture = Architecture(latent_dim=2, hidden=(4,), activation="tanh", **how)
     check_images((3, 32, 32), architecture)
     check_images((4, 3, 3), architecture)
+    check_images((16, 4, 4), architecture)
     with pytest.raises(OptionError, match=r"looks like \(H, W, C\): X.transpose\(0, 3, 1, 2\) brings the channels"):
         check_images((32, 32, 3), architecture)
 

@@ -19,11 +19,11 @@ TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{
 
 CODE = r"^\s*\+?0\d+\s*$"  # 02134: text, as a number would lose the zero
 PHONE = r"^\s*\+\d{7,}\s*$"  # +4930901820: text where all cells are such, as a number would lose the sign
-COMMA = r"^(\s*[+-]?\d+),(\d+\s*)$"  # 0,5: a number, where cells are not separated by commas
+COMMA = r"^(\s*[+-]?\d+),(\d+([eE][+-]?\d+)?\s*)$"  # 0,5: a number, where cells are not separated by commas
 THOUSANDS = r"^\s*[+-]?[1-9]\d{0,2},\d{3}\s*$"  # 1,234: either
 LONG = r"^\s*[+-]?\d{19,}\s*$"  # 89014103211118510720: text, as a float would lose the last digits
 
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}  # of cells, the first that cuts the header
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}  # of cells, the first that cuts alike
 
 # read as missing, besides the empty cell
 MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
@@ -45,24 +45,15 @@ def check_utf8(data: bytes, path: Path) -> str:
 def header(text: str, path: Path) -> tuple[list[str], str]:
     """Return the names of the columns, without blanks around them, and what separates cells.
 
-    That is a comma; where it does not cut the header but a semicolon, a tab or a bar does, it is that.
+    That is the first of comma, semicolon, tab and bar to cut the header and the record after it into as many cells, two
+    at least; else a comma.
 
     Raises:
-        DataError: there is no text, nothing cuts it, a name stands twice, or the first line holds only numbers and so
-            is likely a row. (Numbers that count the columns from 0 or 1 are names.)
+        DataError: there is no text, a comma cannot cut it, a name stands twice, or the first line holds only numbers
+            and so is likely a row. (Numbers that count the columns from 0 or 1 are names.)
     """
-    found: dict[str, tuple[int, list[str]]] = {}
-    fault: DataError | None = None
-    for sign in SEPARATORS:
-        try:
-            found[sign] = next(((line, cells) for line, cells in _records(text, path, sign) if cells), (0, []))
-        except DataError as error:
-            fault = fault or error
-    separator = next((sign for sign, (_, cells) in found.items() if len(cells) > 1), ",")
-    if separator not in found:
-        assert fault is not None
-        raise fault
-    line, cells = found[separator]
+    separator = next((sign for sign in SEPARATORS if _cuts_alike(text, path, sign)), ",")
+    line, cells = next(_filled(text, path, separator), (0, []))
     if not cells:
         raise DataError(f"{quoted(path)} is empty.")
     names = [cell.strip() for cell in cells]
@@ -75,6 +66,19 @@ def header(text: str, path: Path) -> tuple[list[str], str]:
             f"{quoted(path)} line {line} holds only numbers where the names of the columns belong: add a header."
         )
     return names, separator
+
+
+def _cuts_alike(text: str, path: Path, separator: str) -> bool:
+    """Whether a sign cuts the first two records that are not empty into as many cells, two at least."""
+    try:
+        widths = [len(cells) for _, (_, cells) in zip(range(2), _filled(text, path, separator), strict=False)]
+    except DataError:
+        return False
+    return len(set(widths)) == 1 and widths[0] > 1
+
+
+def _filled(text: str, path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+    return (record for record in _records(text, path, separator) if record[1])
 
 
 def check_lines(text: str | TextIO, width: int, path: Path, separator: str) -> None:
@@ -137,21 +141,31 @@ def kept_as_text(columns: list[str]) -> str:
 
 
 def unpadded(column: pl.Series, separator: str) -> pl.Series:
-    """The numbers of a text column where `numerals` finds what hid them, as of "1, 2" for "1,2"."""
+    """The numbers of a text column where `numerals` finds what hid them, as of "1, 2" for "1,2".
+
+    Where all commas stand before three digits, as in 1,234, they may mark thousands, and it stays text.
+    """
     import polars as pl
 
-    found = numbers(numerals(column, separator)) if column.dtype == pl.String else None
+    if column.dtype != pl.String or (commas(column, separator) == {"thousands"}):
+        return column
+    found = numbers(numerals(column, separator))
     return column if found is None else found
 
 
 def numerals(column: pl.Series, separator: str) -> pl.Series:
-    """A text column with its cells bare, and with points for decimal commas where those do not separate cells.
-
-    Where all commas stand before three digits, as in 1,234, they may mark thousands, and stay.
-    """
+    """A text column with its cells bare, and with points for decimal commas where those do not separate cells."""
     bare = bare_cells(column)
-    commas = bare.filter(bare.str.contains(COMMA))
-    return bare if separator == "," or commas.str.contains(THOUSANDS).all() else bare.str.replace(COMMA, "$1.$2")
+    return bare if separator == "," else bare.str.replace(COMMA, "$1.$2")
+
+
+def commas(column: pl.Series, separator: str) -> set[str]:
+    """What the commas in a column's numbers may be: "decimal" where one must be, and "thousands" where one may be."""
+    if separator == ",":
+        return set()
+    found = column.filter(column.str.contains(COMMA))
+    thousands = found.str.contains(THOUSANDS)
+    return ({"thousands"} if thousands.any() else set()) | (set() if thousands.all() else {"decimal"})
 
 
 def bare_cells(column: pl.Series) -> pl.Series:
@@ -201,7 +215,9 @@ def _records(text: str | TextIO, path: Path, separator: str) -> Iterator[tuple[i
 
 
 def is_numeral(cell: str) -> bool:
-    """Whether a text reads as a number."""
+    """Whether a text reads as a number, to others than Python too: 2020_01 is none."""
+    if "_" in cell:
+        return False
     try:
         float(cell)
     except ValueError:

@@ -13,6 +13,7 @@ from vaekit.data.csvtext import (
     MISSING,
     check_lines,
     codes,
+    commas,
     header,
     how_cut,
     kept_as_text,
@@ -115,13 +116,14 @@ def _text_types(lazy: pl.LazyFrame, separator: str) -> tuple[dict[str, pl.DataTy
     import polars as pl
 
     seen: dict[str, set[pl.DataType]] = {c: set() for c, dtype in lazy.collect_schema().items() if dtype == pl.String}
-    short, long = False, set()
+    short, long, kept = False, set(), {name: set[str]() for name in seen}
     for batch in lazy.collect_batches(chunk_size=BATCH, maintain_order=True):
         short = short or batch[:, -1].null_count() > 0
         for name, kinds in seen.items():
             column = batch[name]
             if pl.String in kinds or column.null_count() == len(column):
                 continue
+            kept[name] |= commas(column, separator)
             found = numbers_but_codes(column, separator)
             if found is not None and column.str.contains(LONG).any():
                 long.add(name)
@@ -132,6 +134,8 @@ def _text_types(lazy: pl.LazyFrame, separator: str) -> tuple[dict[str, pl.DataTy
             kinds = {pl.String()} if name in long else {pl.Float64()}
         elif kinds == {pl.Date(), pl.Datetime("us")}:
             kinds = {pl.Datetime("us")}
+        if kept[name] == {"thousands"}:
+            continue
         dtype = next(iter(kinds), None)
         if dtype is not None and len(kinds) == 1 and dtype != pl.String:
             types[name] = dtype

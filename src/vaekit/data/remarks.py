@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -57,7 +58,9 @@ def _nearly(cells: nw.Series[Any], fits: Callable[[str], bool], what: str, *, as
     others, n = Counter[str](), 0
     for some in (cells.head(_LOOK).to_list(), cells.to_list()):
         n, others = len(some), Counter(value for value in some if not fits(value))
-        if 2 * others.total() > n or (len(others) > 1 and 10 * others.total() > n):
+        if 2 * others.total() > n or ((asked or len(others) > 1) and 10 * others.total() > n):
+            return None
+        if any(re.match(pattern, value) for pattern in (CODE, LONG, PHONE) for value in others):  # text on purpose
             return None
     if not others:
         return None if asked else f"all its cells are {what}: make them {what}, or name its kind in schema"
@@ -77,6 +80,10 @@ def _is_number(cell: str) -> bool:
 
 
 def _is_time(cell: str) -> bool:
+    try:
+        datetime.fromisoformat(cell)
+    except ValueError:
+        return False
     return re.match(DATE, cell) is not None or re.match(TIME, cell) is not None
 
 
@@ -96,7 +103,7 @@ def looks_running(different: int, n: int, low: float, high: float) -> bool:
 def numbers_rows(frame: pl.DataFrame) -> bool:
     """Whether the first column, without a name, numbers the rows, as where pandas wrote its index."""
     first = frame[:, 0]
-    if first.name or not first.dtype.is_integer():
+    if first.name or not first.dtype.is_integer() or first.null_count():
         return False
     low: Any = first.min()
     high: Any = first.max()

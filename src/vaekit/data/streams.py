@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import math
 import os
 import tempfile
@@ -197,10 +198,11 @@ def code_lazy(lazy: pl.LazyFrame, schema: TableSchema) -> TableRows:
             if hasattr(os, "posix_fallocate"):  # a full disk under a map would end the process
                 os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
-            place = f"{size / 2**30:.1f} GiB in {tempfile.gettempdir()}"
-            raise WriteError(
-                f"The codes of the table take {place}: {error.strerror}; set TMPDIR to a larger disk."
-            ) from error
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):  # not every file system can do it
+                place = f"{size / 2**30:.1f} GiB in {tempfile.gettempdir()}"
+                raise WriteError(
+                    f"The codes of the table take {place}: {error.strerror}; set TMPDIR to a larger disk."
+                ) from error
         codes = np.memmap(file.name, np.float32, "r+", shape=(n, *schema.shape))
         start = 0
         for batch in batches(lazy):

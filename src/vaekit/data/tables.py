@@ -35,8 +35,8 @@ WRITTEN = (".csv", ".parquet", ".npy", ".npz")
 def read_csv(path: Path, kind: str | None = None) -> Dataset:
     """Read a .csv file (UTF-8, a header; gzip too) as a polars DataFrame.
 
-    Cells are separated by commas or, where these do not cut the header, by semicolons, tabs or bars; 0,5 is then a
-    number.
+    Cells are separated by commas or, where these and not commas cut the first two lines alike, by semicolons, tabs or
+    bars; 0,5 is then a number.
 
     The types of the columns are told from all rows: numbers, true/false, but for kind="array" ISO 8601 dates and times,
     else text; but for kind="array" numbers of which a whole one has leading zeros are text too. Empty cells, NA, N/A,

@@ -31,6 +31,7 @@ __all__ = [
     "PoissonCounts",
     "TableColumns",
     "TableDistribution",
+    "ValueLikelihood",
     "choose_likelihood",
     "levels_up_to",
 ]

@@ -122,7 +122,7 @@ def check_images(shape: tuple[int, ...], how: Architecture) -> None:
 
 def check_channels(shape: tuple[int, ...], what: str) -> None:
     """Raise OptionError where images (H, W, C) stand for (C, H, W)."""
-    if len(shape) == 3 and shape[0] not in _CHANNELS and shape[2] in _CHANNELS:
+    if len(shape) == 3 and shape[0] not in _CHANNELS and shape[2] in _CHANNELS and min(shape[:2]) > shape[2]:
         raise OptionError(
             f"{what} needs images as (n, C, H, W), but a row of X has shape {shape}, which looks like (H, W, C): "
             "X.transpose(0, 3, 1, 2) brings the channels to the front."
@@ -245,13 +245,26 @@ def build_networks(
 def check_decoder(decoder: nn.Module, latent_dim: int, shape: tuple[int, ...], what: str) -> None:
     """Raise OptionError unless an own decoder gives as many numbers a code as `what`, of that shape, needs.
 
-    Another shape may hold them, but for other axes of rows that have several, which would be taken for one another.
+    Another shape may hold them, with neighbouring axes in one; but axes in another order would be taken for each other.
     """
     given, wanted = tuple(dry_run("decoder", decoder, torch.zeros(2, latent_dim)).shape), (2, *shape)
-    kept = {wanted, (2, math.prod(shape)), (2, *shape[1:]) if shape[0] == 1 else wanted}
-    swapped = given not in kept and (len(shape) > 2 or (sorted(given) == sorted(wanted) and len(given) == len(wanted)))
+    if len(shape) > 2:
+        swapped = not _joined(given, wanted)
+    else:  # of a vector, whose only axis may come in parts
+        swapped = given != wanted and sorted(given) == sorted(wanted) and len(given) == len(wanted)
     if math.prod(given) != math.prod(wanted) or swapped:
         raise OptionError(f"The decoder gives shape {given} for 2 codes, but {what} needs {wanted}.")
+
+
+def _joined(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether a shape is another with some neighbouring axes in one, but for axes of length 1."""
+    left = [size for size in wanted if size != 1]
+    for size in given:
+        while size > 1 and left and size % left[0] == 0:
+            size //= left.pop(0)
+        if size > 1:
+            return False
+    return not left
 
 
 def build_encoder(shape: tuple[int, ...], out_features: int, how: Architecture) -> nn.Module:
