@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
+from vaekit import distributions
 from vaekit.distributions import (
     DiagonalMixture,
     DiagonalNormal,
     DiscretisedLogistic,
     Factorised,
     FactorisedBernoulli,
+    summed,
 )
 
 
@@ -159,3 +161,13 @@ def test_factorised_sums_what_counts():
     torch.testing.assert_close(p.variance, torch.tensor([1.0, 0.0, 1.0]).expand(2, 3))
     assert bool((p.sample((5,))[..., 1] == 0).all())
     torch.testing.assert_close(Factorised(base, 2).log_prob(x[:, ::2].repeat(1, 2)[:, :3]).shape, torch.Size([]))
+
+
+@pytest.mark.parametrize("together", [1, 100, 10_000])
+def test_sums_over_nodes_are_those_of_all_at_once(together, monkeypatch):
+    t = torch.randn(4, 5, dtype=torch.float64)
+    nodes, shares = torch.linspace(-2, 2, 7, dtype=torch.float64)[:, None], torch.rand(7, 5, dtype=torch.float64)
+    expected = (torch.sinh(t.unsqueeze(-2) * nodes) * shares).sum(-2)
+    monkeypatch.setattr(distributions, "_TOGETHER", together)
+    found = summed(lambda node, share: torch.sinh(t.unsqueeze(-2) * node) * share, t, nodes, shares)
+    torch.testing.assert_close(found, expected)

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
-from vaekit.likelihoods import normals
-from vaekit.likelihoods.normals import mixture_log_prob, spreads, summed
+from vaekit.likelihoods.normals import mixture_log_prob, spreads
 
 FLOOR = 0.01
 
@@ -36,13 +35,3 @@ def test_far_values_have_finite_densities_and_gradients():
     assert value.isfinite().all()
     assert raw.grad is not None
     assert raw.grad.isfinite().all()
-
-
-@pytest.mark.parametrize("together", [1, 100, 10_000])
-def test_sums_over_nodes_are_those_of_all_at_once(parts, together, monkeypatch):
-    raw, t = parts
-    nodes, shares = torch.linspace(-2, 2, 7, dtype=torch.float64)[:, None], raw[0, :, 0, 0, :1].repeat(2, 1)[:7]
-    expected = (torch.sinh(t.unsqueeze(-2) * nodes) * shares).sum(-2)
-    monkeypatch.setattr(normals, "_TOGETHER", together)
-    found = summed(lambda node, share: torch.sinh(t.unsqueeze(-2) * node) * share, t, nodes, shares)
-    torch.testing.assert_close(found, expected)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,7 +13,24 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 _LOG_2PI = math.log(2 * math.pi)
-_TOGETHER = 2**16  # values computed at once, where those of all levels would fill the memory
+_TOGETHER = 2**19  # values computed at once, where those at all nodes would fill the memory
+
+
+def summed(each: Callable[..., Tensor], like: Tensor, *nodes: Tensor) -> Tensor:
+    """The sum of a function over nodes, (..., N), in memory of as many nodes at a time as are small.
+
+    Args:
+        each: from some of the nodes to values there, (..., S, N).
+        like: of as many values as there are at a node.
+        nodes: (S, N) or (S, 1) each, the arguments of `each`.
+
+    >>> summed(lambda node: node.square(), torch.zeros(1), torch.tensor([[1.0], [3.0]]))
+    tensor([10.])
+    """
+    some = _TOGETHER // max(1, like.numel())
+    some = some if some >= 8 else 1  # a sum over a few is slower than one at a time
+    parts = zip(*(part.split(some) for part in nodes), strict=True)
+    return functools.reduce(torch.add, (each(*part).sum(-2) for part in parts))
 
 
 class DiagonalNormal(Distribution):
@@ -208,13 +227,10 @@ class DiscretisedLogistic(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """E[x], the sum over thresholds k of P(x >= k); exact, in memory of as many levels at a time as are small."""
-        total = torch.zeros(self.batch_shape, device=self.mu.device, dtype=self.mu.dtype)
-        thresholds = torch.arange(self.levels - 1, device=self.mu.device, dtype=self.mu.dtype) + 0.5
-        for some in thresholds.split(max(1, _TOGETHER // max(1, total.numel()))):
-            some = some.view(-1, *[1] * total.ndim)
-            total = total + torch.sigmoid((self.mu - some) / self.scale).sum(0)
-        return total
+        """E[x], the sum over thresholds k of P(x >= k); exact."""
+        mu, scale = (part.expand(self.batch_shape)[..., None, None] for part in (self.mu, self.scale))
+        thresholds = torch.arange(self.levels - 1, device=mu.device, dtype=mu.dtype)[:, None] + 0.5
+        return summed(lambda k: torch.sigmoid((mu - k) / scale), mu, thresholds).squeeze(-1)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """Levels as floating-point numbers."""

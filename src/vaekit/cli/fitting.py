@@ -13,7 +13,7 @@ from typing import Any
 from vaekit.cli.rowdata import other_labels
 from vaekit.cli.split import SplitData, split_data
 from vaekit.data.edgelists import ends_among
-from vaekit.data.remarks import numbers_rows
+from vaekit.data.identifiers import numbers_rows
 from vaekit.errors import Faults, OptionError, RunError, TrainingError, check_choice, did_you_mean, join
 from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
 from vaekit.estimators.options import check_options, plain_params, settable

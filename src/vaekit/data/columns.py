@@ -12,7 +12,6 @@ from scipy.optimize import minimize
 
 from vaekit.data.frames import (
     ARROW,
-    beyond_floats,
     codes_of,
     dtype_of,
     is_number,
@@ -22,7 +21,8 @@ from vaekit.data.frames import (
     numbers_of,
     pandas_type,
 )
-from vaekit.data.remarks import FEW, looks_running, remark
+from vaekit.data.identifiers import FEW, beyond_floats, looks_running
+from vaekit.data.remarks import remark
 from vaekit.data.times import is_named, to_local, type_name
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.schema import LEVELLED, Column, TableSchema, Warp

@@ -147,7 +147,7 @@ def unpadded(column: pl.Series, separator: str) -> pl.Series:
     """
     import polars as pl
 
-    if column.dtype != pl.String or (commas(column, separator) == {"thousands"}):
+    if column.dtype != pl.String or commas(column, separator) == {"thousands"}:
         return column
     found = numbers(numerals(column, separator))
     return column if found is None else found

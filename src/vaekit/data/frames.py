@@ -151,13 +151,6 @@ def _floats(series: nw.Series[Any]) -> np.ndarray:
     return out
 
 
-def beyond_floats(series: nw.Series[Any]) -> bool:
-    """Whether a column holds whole numbers so large that float64 takes some that differ for one."""
-    if not isinstance(series.dtype, (nw.Int64, nw.UInt64)) or series.is_null().all():
-        return False
-    return max(-int(series.min()), int(series.max())) > 2**53
-
-
 def missing_in(series: nw.Series[Any]) -> np.ndarray:
     """(n,) booleans: null or NaN."""
     missing = np.asarray(series.is_null().to_numpy(), bool)

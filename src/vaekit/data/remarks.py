@@ -6,21 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import narwhals as nw
-import numpy as np
 
 from vaekit.data.csvtext import CODE, DATE, LONG, PHONE, TIME, is_numeral
-from vaekit.data.frames import beyond_floats, numbers_of
+from vaekit.data.identifiers import beyond_floats, nearly_running
 from vaekit.schema import Column
 from vaekit.schema.table import ASIDE
 
-if TYPE_CHECKING:
-    import polars as pl
-
-FEW = 20  # rows, or different values, below which a column is not taken for an identifier
-_GAPS = 1.25  # numbers of an identifier for each row: rows set aside or deleted leave gaps
 _LOOK = 1000  # cells that tell of most columns of text
 
 _NUMBER = r"\s*([€$£¥]\s?)?[+-]?(\d{1,3}([ ,.']\d{3})+([.,]\d+)?|\d+([.,]\d+)?)(\s?[%€$£¥])?\s*$"
@@ -48,7 +42,7 @@ def remark(column: Column, series: nw.Series[Any], *, asked: bool) -> str | None
             )
     if column.kind == "identifier" and beyond_floats(series):
         return f"column {name} holds whole numbers above 2**53: the kind real takes them for numbers"
-    if column.kind == "count" and _nearly_running(series):
+    if column.kind == "count" and nearly_running(series):
         return f"column {name} may number the rows, some twice: the kind identifier sets it aside"
     return None
 
@@ -93,23 +87,3 @@ def _formatted(cells: nw.Series[Any]) -> str | None:
     found = [value for value in some if (re.match(_NUMBER, value) or re.match(_DAY, value)) and not is_numeral(value)]
     plain = sum(map(is_numeral, some))
     return found[0] if found and 10 * (len(found) + plain) >= 9 * len(some) else None
-
-
-def looks_running(different: int, n: int, low: float, high: float) -> bool:
-    """Whether n whole numbers from `low` to `high` number the rows: no two alike, and few left out."""
-    return low >= 0 and different == n >= FEW and high - low < _GAPS * n
-
-
-def numbers_rows(frame: pl.DataFrame) -> bool:
-    """Whether the first column, without a name, numbers the rows, as where pandas wrote its index."""
-    first = frame[:, 0]
-    if first.name or not first.dtype.is_integer() or first.null_count():
-        return False
-    low: Any = first.min()
-    high: Any = first.max()
-    return looks_running(first.n_unique(), len(first), low, high)
-
-
-def _nearly_running(series: nw.Series[Any]) -> bool:
-    different, n = np.unique(numbers_of(series.drop_nulls())), len(series)
-    return len(different) > 0.9 * n and looks_running(len(different), len(different), different[0], different[-1])

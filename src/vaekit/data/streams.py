@@ -19,8 +19,8 @@ from torch import Tensor
 from vaekit.data.coding import code_table
 from vaekit.data.columns import Asked, infer_schema, scattered, with_levels
 from vaekit.data.frames import dtype_of, family, with_listed
+from vaekit.data.identifiers import looks_running
 from vaekit.data.largetables import BATCH, read_large, row_numbers
-from vaekit.data.remarks import looks_running
 from vaekit.data.rows import Rows
 from vaekit.errors import DataError, WriteError
 from vaekit.schema import ColumnStats, TableSchema

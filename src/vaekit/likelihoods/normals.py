@@ -1,10 +1,8 @@
-"""Mixtures of normal distributions, one for each column: log-density as one node of the graph, and sums over nodes."""
+"""Log-density under mixtures of normal distributions, one for each column, as one node of the graph."""
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,7 +12,6 @@ from torch import Tensor
 from vaekit.likelihoods.base import SOFTPLUS_ONE
 
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
-_TOGETHER = 2**16  # values computed at once, where those at all nodes would fill the memory
 
 
 def spreads(raw: Tensor, floor: float) -> Tensor:
@@ -64,19 +61,3 @@ def mixture_log_prob(raw: Tensor, t: Tensor, floor: float) -> Tensor:
     -0.9189
     """
     return _MixtureLogProb.apply(raw, t, floor)  # type: ignore[no-any-return]
-
-
-def summed(each: Callable[..., Tensor], like: Tensor, *nodes: Tensor) -> Tensor:
-    """The sum of a function over nodes, (..., N), in memory of as many nodes at a time as are small.
-
-    Args:
-        each: from some of the nodes to values there, (..., S, N).
-        like: of as many values as there are at a node.
-        nodes: (S, N) or (S, 1) each, the arguments of `each`.
-
-    >>> summed(lambda node: node.square(), torch.zeros(1), torch.tensor([[1.0], [3.0]]))
-    tensor([10.])
-    """
-    some = max(1, _TOGETHER // max(1, like.numel()))
-    parts = zip(*(part.split(some) for part in nodes), strict=True)
-    return functools.reduce(torch.add, (each(*part).sum(-2) for part in parts))

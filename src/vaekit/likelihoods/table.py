@@ -14,9 +14,10 @@ from numpy.polynomial.hermite_e import hermegauss
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vaekit.distributions import summed
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.intervals import log_interval
-from vaekit.likelihoods.normals import mixture_log_prob, spreads, summed
+from vaekit.likelihoods.normals import mixture_log_prob, spreads
 from vaekit.nn.warp import Warps
 from vaekit.schema import DENSE, Column, ColumnStats
 
@@ -313,8 +314,7 @@ class TableDistribution(Distribution):
         kinds = self.kinds
         d, c = len(kinds.dense), len(kinds.counts)
         spots, shares = (torch.from_numpy(part).to(self.mu)[:, None] for part in hermegauss(_SPOTS))
-        shares = shares / shares.sum()
-        nodes = kinds.count_nodes.to(self.mu), kinds.count_shares
+        shares, nodes = shares / shares.sum(), (kinds.count_nodes.to(self.mu), kinds.count_shares)
         mu, sigma = (m.unsqueeze(-2).tensor_split((d, d + c), -1) for m in (self.mu, self.sigma))  # (..., M, 1, N)
         smooth, whole = kinds.warps.expected, kinds.count_warps.inverse
         means = [

@@ -111,13 +111,14 @@ def build_vae(
 
 def check_images(shape: tuple[int, ...], how: Architecture) -> None:
     """Raise OptionError where networks of images are asked for rows that are none."""
-    if len(shape) not in (2, 3) and (how.network != "mlp" or how.masked_layers):
-        what = f"network={how.network!r}" if how.network != "mlp" else f"masked_layers={how.masked_layers}"
+    if how.network == "mlp" and not how.masked_layers:
+        return
+    what = f"network={how.network!r}" if how.network != "mlp" else f"masked_layers={how.masked_layers}"
+    if len(shape) not in (2, 3):
         raise OptionError(
             f"{what} needs images, (n, H, W) or (n, C, H, W), but a row of X has shape {shape}: reshape X."
         )
-    if how.network != "mlp" or how.masked_layers:
-        check_channels(shape, f"network={how.network!r}" if how.network != "mlp" else "masked_layers")
+    check_channels(shape, what)
 
 
 def check_channels(shape: tuple[int, ...], what: str) -> None:

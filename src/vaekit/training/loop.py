@@ -141,7 +141,7 @@ def train(
 
     Raises:
         OptionError: within torch.inference_mode(), or compiled gradients are not the model's; nothing has changed then.
-        TrainingError: the value turned NaN or infinite; `model` then holds the last good weights.
+        TrainingError: the value, or the held-out score, turned NaN or infinite; `model` holds the last good weights.
         Interrupted: the checkpoint was asked to stop and has been written.
     """
     if torch.is_inference_mode_enabled():
