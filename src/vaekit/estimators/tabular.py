@@ -24,7 +24,7 @@ from vaekit.estimators.bound import BoundEstimator
 from vaekit.estimators.imputer import VAEImputer
 from vaekit.estimators.inputs import read_table
 from vaekit.estimators.options import check_draws
-from vaekit.evaluation.anomalies import anomaly_scores, reference_likelihoods
+from vaekit.evaluation.anomalies import anomaly_scores, reference_numbers
 from vaekit.evaluation.imputation import DRAWS, cell_scores, conditionals, draws_given
 from vaekit.evaluation.likelihood import fit_independent, independent_features
 from vaekit.models import LatentVariableModel
@@ -206,7 +206,7 @@ class TabularVAE(BoundEstimator):
 
     def _finish(self, rows: Rows) -> None:
         self.independent_ = fit_independent(self.model_.likelihood, rows, most_rows=10_000)
-        self.reference_ = reference_likelihoods(self.model_, self.independent_, rows)
+        self.reference_ = reference_numbers(self.model_, self.independent_, rows)
 
     def _tensors(self) -> dict[str, Tensor]:
         return super()._tensors() | ({} if self.reference_ is None else {"reference": self.reference_})
@@ -384,12 +384,12 @@ class TabularVAE(BoundEstimator):
         return finish(score_table(frame, self.schema_, scores), container)
 
     def anomaly_scores(self, X: Any) -> np.ndarray:
-        r"""How odd each row is, its cells together and alone; about 1 in the mean of training rows.
+        r"""How odd each row is: how its cells go together, how rare and how far out they are; higher is odder.
 
-        .. math:: -\tfrac12 (\log p_{\text{together}} + \log p_{\text{alone}})
+        .. math:: \sqrt{\tfrac13 (\log^2 p_{\text{together}} + \log^2 p_{\text{rare}} + \log^2 p_{\text{far}})}
 
-        with p the share of training rows that are at least as odd: together, in how rarely cells are so unlikely given
-        their row; alone, in how unlikely they are under independent columns. See `vaekit.evaluation.anomalies`.
+        with p the share of training rows that are at least as odd: in how rarely cells are so unlikely given their row,
+        in how rare they are by themselves, and in how far from the median. See `vaekit.evaluation.anomalies`.
 
         Args:
             X: a table with the columns of the fit.
