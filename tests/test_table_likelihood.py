@@ -211,6 +211,21 @@ def test_means_of_skewed_counts_reach_into_their_tails(spread):
     assert abs(float(p.points()) / float(exact) - 1) < 0.03
 
 
+@pytest.mark.parametrize("middle", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("spread", [0.3, 1.0, 2.0])
+def test_means_of_skewed_numbers_are_exact_to_a_fiftieth(spread, middle):
+    column = Column("x", "positive", "Float64", warp=Warp(0.0, spread), low=0.0, high=math.exp(2.5 * spread))
+    likelihood = table(column, mixture=1)
+    raw = torch.zeros(1, likelihood.num_values, dtype=torch.float64)
+    raw[0, 1] = middle
+    p = likelihood(raw)
+    t = torch.linspace(-9, 9, 100_001, dtype=torch.float64)[:, None]
+    values = likelihood.warps.expected(p.mu.ravel() + p.sigma.ravel() * t).clamp(*likelihood.dense_range)
+    exact = (values * torch.softmax(-0.5 * t.square(), 0)).sum()
+    assert abs(float(p.mu.detach()) - middle) < 1e-6 and float(p.sigma) > 0.9
+    assert abs(float(p.points()) / float(exact) - 1) < 0.02
+
+
 @pytest.mark.parametrize(
     "draw",
     [

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-_POOL = 2**20  # places in a noise pool at which a row's noise can start
+_STEP = -0x61C8864680B583EB  # of splitmix64: 2^64 over the golden ratio, as a signed number
 
 
 @contextmanager
@@ -99,44 +99,35 @@ def row_keys(x: Tensor) -> Tensor:
     return _mix((bits * weights.to(bits.device)).sum(1))
 
 
-def _mix(key: Tensor) -> Tensor:
-    """Spread the bits of int64 keys (the finaliser of splitmix64, in wrapping arithmetic)."""
-    for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15), (31, 1)):
-        key = (key ^ ((key >> shift) & ((1 << (64 - shift)) - 1))) * factor
-    return key & 0x7FFFFFFFFFFFFFFF
-
-
-@lru_cache(maxsize=4)
-def _pool(size: int, seed: int, uniform: bool) -> Tensor:
-    draw = torch.rand if uniform else torch.randn
-    return draw(size, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
-
-
-class RowNoise:
-    """Random numbers keyed by the content of a row and a seed.
+def row_noise(keys: Tensor, seed: int, start: int, size: int, *, uniform: bool = False) -> Tensor:
+    """Numbers `start` to `start + size` of an endless stream of random numbers that each row has of its own.
 
     A row gets the same numbers whichever rows stand beside it and however the work is cut into batches, so that a
-    Monte Carlo score is a function of the row and the seed. The numbers of a row are a window of one long pool, which
-    starts where the row's key says.
+    Monte Carlo score is a function of the row and the seed. Rows of different content are independent. The stream of a
+    row is splitmix64 (Steele et al. 2014) started at its key, and two normal numbers are made of each of its integers
+    (Box and Muller 1958).
 
     Args:
-        size: how many numbers a row may ask for in all.
-        seed: seed of the pool.
+        keys: (B,) from `row_keys`.
+        seed: of all streams.
         uniform: uniform numbers on [0, 1) instead of standard normal ones.
+
+    Returns:
+        (B, size) float32, on the device of `keys`.
     """
+    first, last = (start, start + size) if uniform else (start // 2, (start + size + 1) // 2)
+    steps = torch.arange(first + 1, last + 1, device=keys.device) * _STEP
+    bits = _mix(_mix(keys + seed).unsqueeze(1) + steps)
+    if uniform:
+        return (bits >> 39).float().mul_(2**-24)
+    length = (bits >> 32).float().add_(1).mul_(2**-31).log_().mul_(-2).sqrt_()
+    angle = (bits & 0xFFFFFFFF).float().mul_(2 * math.pi / 2**32)
+    pairs = torch.stack([length * angle.cos(), length * angle.sin()], -1).flatten(1)
+    return pairs[:, start - 2 * first :][:, :size]
 
-    def __init__(self, size: int, seed: int, *, uniform: bool = False) -> None:
-        self.pool = _pool(_POOL + size, seed, uniform)
 
-    def __call__(self, keys: Tensor, start: int, size: int) -> Tensor:
-        """Numbers `start` to `start + size` of each row.
-
-        Args:
-            keys: (B,) keys from `row_keys`.
-
-        Returns:
-            (B, size) float32, on the device of `keys`.
-        """
-        if self.pool.device != keys.device:
-            self.pool = self.pool.to(keys.device)
-        return self.pool[start:].unfold(0, size, 1)[keys % _POOL]
+def _mix(key: Tensor) -> Tensor:
+    """Spread the bits of int64 keys (the finaliser of splitmix64, in wrapping arithmetic); 63 bits of them."""
+    for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15), (31, 1)):
+        key = (key >> shift).bitwise_and_((1 << (64 - shift)) - 1).bitwise_xor_(key).mul_(factor)
+    return key.bitwise_and_(0x7FFFFFFFFFFFFFFF)

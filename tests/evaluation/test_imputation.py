@@ -88,7 +88,7 @@ def all_of(model, rows, num_samples, seed=0):
 
 def test_scores_are_the_evidence_of_the_observed_cells(linear):
     exact = np.array([linear.log_evidence(row) for row in linear.x])
-    scores = score_rows(linear.model, linear.rows, 4000)
+    scores = score_rows(linear.model, linear.rows, 40_000)
     np.testing.assert_allclose(scores.log_likelihood, exact, atol=0.1)
     assert abs((scores.log_likelihood - exact).mean()) < 0.02
     bounds = [score_rows(linear.model, linear.rows, k).log_likelihood.mean() for k in (1, 10, 100, 1000)]
@@ -132,7 +132,7 @@ def test_medians_of_normal_cells_are_their_means(linear):
 
 
 def test_scores_of_cells_are_conditional_log_densities(linear):
-    scores = cell_scores(linear.model, linear.rows, 4000).numpy()
+    scores = cell_scores(linear.model, linear.rows, 40_000).numpy()
     assert np.array_equal(np.isnan(scores), np.isnan(linear.x))
     errors = []
     for row, found in zip(linear.x, scores, strict=True):

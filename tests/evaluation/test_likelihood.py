@@ -34,7 +34,7 @@ from vaekit.likelihoods import LIKELIHOODS, Autoregressive, Bernoulli
 from vaekit.models import PixelCNN
 from vaekit.objectives import elbo
 from vaekit.priors import Prior
-from vaekit.randomness import RowNoise, row_keys
+from vaekit.randomness import row_keys, row_noise
 
 EVERY = pytest.mark.parametrize("case", c.LIKELIHOOD_CASES, ids=[case.id for case in c.LIKELIHOOD_CASES])
 
@@ -80,7 +80,7 @@ def test_streamed_chunks_equal_the_naive_sum():
     """130 samples are two chunks and a rest; each row's noise is the window of the pool at its key."""
     model, rows = c.mlp_vae(c.DISCRETE[0]), Rows(c.DISCRETE[0].data[:30])
     scores = score_rows(model, rows, 130, seed=4)
-    noise = RowNoise(130 * 3, 4)(row_keys(rows.raw(slice(None))), 0, 130 * 3).view(30, 130, 3).transpose(0, 1)
+    noise = row_noise(row_keys(rows.raw(slice(None))), 4, 0, 130 * 3).view(30, 130, 3).transpose(0, 1)
     with torch.no_grad():
         t = model.terms(rows.take(slice(None)), 130, noise=lambda *_: noise)
     weights = (t.log_px + t.log_pz - t.log_qz).double().numpy()

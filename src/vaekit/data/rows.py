@@ -10,7 +10,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from vaekit.randomness import RowNoise, row_keys
+from vaekit.randomness import row_keys, row_noise
 from vaekit.schema import ColumnStats
 
 Binarize = Literal["dynamic", "static", "threshold"]
@@ -115,11 +115,10 @@ class Rows:
         if self.grey_max is None:
             return self
         size = int(np.prod(self.shape))
-        noise = None if mode == "threshold" else RowNoise(size, seed, uniform=True)
         parts = []
         for part in self.chunks():
             x = self.raw(part)
-            level = 0.5 if noise is None else noise(row_keys(x), 0, size).view(x.shape)
+            level = 0.5 if mode == "threshold" else row_noise(row_keys(x), seed, 0, size, uniform=True).view(x.shape)
             parts.append((level * self.grey_max < x).to(torch.uint8))
         return Rows(torch.cat(parts), self.shape)
 

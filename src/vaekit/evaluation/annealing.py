@@ -28,7 +28,7 @@ from vaekit.evaluation.hamiltonian import frozen, hamiltonian_step
 from vaekit.evaluation.likelihood import check_rows, codes_that_fit, mean_and_se, score_rows
 from vaekit.models.base import LatentVariableModel
 from vaekit.priors import StandardNormal
-from vaekit.randomness import RowNoise, isolated_rng, row_keys
+from vaekit.randomness import isolated_rng, row_keys, row_noise
 
 ACCEPTANCE = 0.65  # of the Hamiltonian steps, which their lengths are tuned to (Neal 2011)
 _PILOT_CHAINS = 4
@@ -193,10 +193,9 @@ class _Problem:
     def _noise(self, chains: int, seed: int) -> Callable[[int], tuple[Tensor, Tensor]]:
         """From a temperature's number to normal (C, B, L) and uniform (C, B) noise that belongs to the rows."""
         each = chains * (self.latent + 1)
-        noise = RowNoise(each * (self.how.temperatures + 1), seed)
 
         def draw(t: int) -> tuple[Tensor, Tensor]:
-            numbers = noise(self.keys, t * each, each).view(-1, chains, self.latent + 1).transpose(0, 1)
+            numbers = row_noise(self.keys, seed, t * each, each).view(-1, chains, self.latent + 1).transpose(0, 1)
             return numbers[..., :-1], torch.special.ndtr(numbers[..., -1])
 
         return draw

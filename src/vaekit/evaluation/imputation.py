@@ -21,7 +21,7 @@ from torch import Tensor
 from vaekit.data.rows import Rows
 from vaekit.likelihoods.table import TableDistribution
 from vaekit.models.vae import VAE
-from vaekit.randomness import RowNoise, isolated_rng
+from vaekit.randomness import isolated_rng, row_noise
 
 DRAWS = 4096  # rows drawn at a time
 _DECODED = 20_000  # rows times samples decoded at a time, at most
@@ -74,11 +74,10 @@ def conditionals(model: VAE, rows: Rows, num_samples: int, seed: int = 0) -> Ite
     """
     device = next(model.parameters()).device
     latent = model.latent_dim
-    noise = RowNoise(num_samples * latent, seed)
     prior = model.prior(model.posterior)
     for part in rows.chunks(max(1, _codes(model) // num_samples)):
         x = rows.take(part).to(device)
-        eps = noise(rows.keys(part).to(device), 0, num_samples * latent)
+        eps = row_noise(rows.keys(part).to(device), seed, 0, num_samples * latent)
         eps = eps.view(len(x), num_samples, latent).transpose(0, 1)
         terms = model.terms(x, num_samples, noise=lambda *_, eps=eps: eps)
         log_weights = (terms.log_px + prior.log_prob(terms.z) - terms.log_qz).log_softmax(0)

@@ -29,7 +29,7 @@ from vaekit.errors import DataError, check_number
 from vaekit.likelihoods import CategoricalCodes, Likelihood
 from vaekit.models.base import LatentVariableModel
 from vaekit.models.pixelcnn import PixelCNN
-from vaekit.randomness import RowNoise, isolated_rng
+from vaekit.randomness import isolated_rng, row_noise
 from vaekit.schema import ColumnStats
 from vaekit.training.schedules import cosine
 
@@ -92,7 +92,6 @@ def score_rows(
     check_rows(rows)
     device = next(model.parameters()).device
     latent = model.latent_dim
-    noise = RowNoise(num_samples * latent, seed)
     collected: list[tuple[Tensor, ...]] = []
     prior: Any = None  # p(z)
     with isolated_rng():
@@ -108,7 +107,7 @@ def score_rows(
             kl_units = None
             for start in range(0, num_samples, samples):
                 count = min(samples, num_samples - start)
-                eps = noise(keys, start * latent, count * latent).view(len(x), count, latent).transpose(0, 1)
+                eps = row_noise(keys, seed, start * latent, count * latent).view(len(x), count, latent).transpose(0, 1)
                 terms = model.terms(x, count, noise=lambda *_, eps=eps: eps, posterior=posterior)
                 if prior is None or prior.batch_shape:  # one for each row; else one for all, which may be slow to make
                     prior = terms.prior(terms.encoder)

@@ -23,7 +23,7 @@ from vaekit.errors import Faults
 from vaekit.evaluation.hamiltonian import PosteriorChains, frozen
 from vaekit.evaluation.likelihood import check_rows, codes_that_fit
 from vaekit.models.base import LatentVariableModel
-from vaekit.randomness import RowNoise, isolated_rng
+from vaekit.randomness import isolated_rng, row_noise
 
 _MOST_UNITS = 10  # beyond, draws of the prior find the posterior too rarely
 
@@ -121,15 +121,14 @@ def _estimate(
     chains, latent, n = how.chains, model.latent_dim, len(x)
     each = chains * (latent + 2)
     last = each * (how.burn_in + how.moves)
-    noise = RowNoise(last + chains * how.starts, seed)
-    uniform = torch.special.ndtr(noise(keys, last, chains * how.starts)).view(n, chains, how.starts)
+    uniform = torch.special.ndtr(row_noise(keys, seed, last, chains * how.starts)).view(n, chains, how.starts)
     gumbel = -torch.log(-torch.log(uniform.clamp(1e-6, 1 - 1e-6)))
     chosen = (log_px.T.unsqueeze(1) + gumbel).argmax(-1)  # (B, C) draws of the prior, with probability as p(x|z)
     step = torch.full((n,), 0.1, device=x.device)
     run = PosteriorChains(model, x, start[chosen.T], step, leapfrog=how.leapfrog, acceptance=how.acceptance)
     samples, log_joint = [], []
     for t in range(how.burn_in + how.moves):
-        numbers = noise(keys, t * each, each).view(n, chains, latent + 2).transpose(0, 1)
+        numbers = row_noise(keys, seed, t * each, each).view(n, chains, latent + 2).transpose(0, 1)
         run.move(numbers, 2 / math.sqrt(t + 1) if t < how.burn_in else 0.0)
         if t >= how.burn_in:
             samples.append(run.z)

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from numpy.polynomial.hermite_e import hermegauss
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -26,7 +25,7 @@ _MANY = 200  # counts from which the width of an interval is the warp's slope
 _NODES = 16  # quantiles that stand for a normal distribution where the mean of a small count is taken,
 _GRID = 27  # and nodes of a grid, from -5.2 to 5.2, where that of a wider range is, which has a tail
 _WIDE = 50  # counts that make a range wide
-_SPOTS = 6  # spots of the Gauss-Hermite rule for the smooth map of a real number
+_SPOTS = 15  # nodes of a grid, from -4.5 to 4.5, where the mean of a real number is taken
 _HALVINGS = 30  # of the bracket of a median
 
 
@@ -313,8 +312,8 @@ class TableDistribution(Distribution):
         """
         kinds = self.kinds
         d, c = len(kinds.dense), len(kinds.counts)
-        spots, shares = (torch.from_numpy(part).to(self.mu)[:, None] for part in hermegauss(_SPOTS))
-        shares, nodes = shares / shares.sum(), (kinds.count_nodes.to(self.mu), kinds.count_shares)
+        spots = torch.linspace(-4.5, 4.5, _SPOTS).to(self.mu)[:, None]
+        shares, nodes = torch.softmax(-0.5 * spots.square(), 0), (kinds.count_nodes.to(self.mu), kinds.count_shares)
         mu, sigma = (m.unsqueeze(-2).tensor_split((d, d + c), -1) for m in (self.mu, self.sigma))  # (..., M, 1, N)
         smooth, whole = kinds.warps.expected, kinds.count_warps.inverse
         means = [
