@@ -452,6 +452,18 @@ def test_what_else_could_be_meant_is_said():
         Graph(path, table.assign(town=list("abc")))
 
 
+def test_columns_of_several_types_of_numbers_are_features():
+    table = pd.get_dummies(pd.DataFrame({"age": [1.0, 2, 3], "town": list("xyx")})).astype({"age": "Float64"})
+    features = Graph(networkx.path_graph(3), table).features
+    np.testing.assert_array_equal(features, [[1, 1, 0], [2, 0, 1], [3, 1, 0]])
+
+
+@pytest.mark.parametrize("kind", ["object", "category", "string"])
+def test_missing_labels_of_pandas_are_none(kind):
+    labels = pd.Series(["a", "b", None], dtype=kind)
+    assert Graph(networkx.path_graph(3), labels=labels).labels.tolist() == ["a", "b", ""]
+
+
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_columns_of_features_keep_their_names(kind):
     path = networkx.path_graph(3)

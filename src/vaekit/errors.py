@@ -131,9 +131,10 @@ class Faults:
             return
         limits = []
         if low > -math.inf:
-            limits.append(f"above {low:g}" if open_low else f"of at least {low:g}")
+            limits.append(f"above {_plain(low)}" if open_low else f"of at least {_plain(low)}")
         if high < math.inf:
-            limits.append(f"below {high:g}" if open_high else f"{'at' if limits else 'of at'} most {high:g}")
+            most = "at most" if limits else "of at most"
+            limits.append(f"below {_plain(high)}" if open_high else f"{most} {_plain(high)}")
         text = " ".join([kind, " and ".join(limits)]).strip()
         self.found.append(f"{name}={value!r} must be {text}{', or None' if optional else ''}.")
 
@@ -154,6 +155,10 @@ class Faults:
         """Raise one OptionError that holds every sentence."""
         if self.found:
             raise OptionError(" ".join(self.found))
+
+
+def _plain(limit: float) -> str:
+    return f"{limit:g}" if abs(limit) < 1e6 else f"{limit:.0f}"
 
 
 def check_number(name: str, value: Any, **limits: Any) -> None:

@@ -342,6 +342,14 @@ GIVEN = [
     (DataError, {"when": "soon"}, "Column 'when' holds no value 'soon': give a time."),
     (DataError, {"when": None}, "Column 'when' holds no value None: give a time."),
     (DataError, {"when": pd.NaT}, "Column 'when' holds no value NaT: give a time."),
+    (DataError, {"when": 5}, "Column 'when' holds no value 5: give a time."),
+    (DataError, {"when": True}, "Column 'when' holds no value True: give a time."),
+    (
+        DataError,
+        {"when": datetime.datetime(2020, 3, 3, tzinfo=datetime.UTC)},
+        "Column 'when' holds no value datetime.datetime(2020, 3, 3, 0, 0, tzinfo=datetime.timezone.utc): give a time "
+        "without a zone.",
+    ),
     (DataError, {"real": math.inf}, "Column 'real' holds infinity: replace it, or make it missing."),
     (DataError, {"real": math.nan}, "Column 'real' holds no value nan: give a number."),
     (DataError, {"count": -1}, "Column 'count' holds -1, but was never below 0 at fit."),

@@ -293,9 +293,12 @@ def test_the_levels_of_an_ordinal_column(make):
 
 IMPOSSIBLE = [
     (OptionError, COUNTS, "cuont", "schema gives column 'x' the kind 'cuont', which is not one of 'real', 'positive', 'count', 'binary', 'ordinal', 'categorical', 'datetime', 'constant', 'text', 'identifier' (did you mean 'count'?)."),
-    (OptionError, COUNTS, 5, "schema gives column 'x' 5: give a kind, or a list of two levels at least, each once."),
-    (OptionError, COUNTS, [], "schema gives column 'x' []: give a kind, or a list of two levels at least, each once."),
-    (OptionError, COUNTS, ["a", "b", "a"], "schema gives column 'x' ['a', 'b', 'a']: give a kind, or a list of two levels at least, each once."),
+    (OptionError, COUNTS, 5, "schema gives column 'x' 5: give a kind, or a list of two levels at least, numbers or text, each once."),
+    (OptionError, COUNTS, [], "schema gives column 'x' []: give a kind, or a list of two levels at least, numbers or text, each once."),
+    (OptionError, COUNTS, [0, False, 1], "schema gives column 'x' [0, False, 1]: give a kind, or a list of two levels at least, numbers or text, each once."),
+    (OptionError, COUNTS, [0, 1, float("nan")], "schema gives column 'x' [0, 1, nan]: give a kind, or a list of two levels at least, numbers or text, each once."),
+    (OptionError, COUNTS, [0, 1, None], "schema gives column 'x' [0, 1, None]: give a kind, or a list of two levels at least, numbers or text, each once."),
+    (OptionError, COUNTS, ["a", "b", "a"], "schema gives column 'x' ['a', 'b', 'a']: give a kind, or a list of two levels at least, numbers or text, each once."),
     (DataError, [1.5, -2.0, 3.0], "positive", "Column 'x' holds -2, so it cannot be positive."),
     (DataError, [0.0, 0.0], "positive", "Column 'x' holds no number above 0, so it cannot be positive."),
     (DataError, [1, -2, 3], "count", "Column 'x' holds -2, so it cannot be count."),
@@ -485,6 +488,19 @@ def test_whole_numbers_beyond_what_floats_tell_apart_are_identifiers():
     _, notes = infer_schema(*as_frame(frame))
     assert "column 'id' holds whole numbers above 2**53: the kind real takes them for numbers" in notes
     assert infer_schema(*as_frame(frame), {"id": "real"})[0].all_columns[0].kind == "real"
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_whole_numbers_of_python_beyond_what_floats_tell_apart_are_identifiers(few):
+    numbers = pd.Series([2**60 + (i % 2 if few else i) for i in range(60)] + [None], dtype=object)
+    schema, _ = infer_schema(*as_frame(pd.DataFrame({"id": numbers, "x": np.arange(61) / 7})))
+    assert schema.all_columns[0].kind == "identifier"
+
+
+def test_categories_of_whole_numbers_beyond_what_floats_tell_apart_are_refused():
+    frame = pd.DataFrame({"id": pd.Categorical([2**60, 2**60 + 1, 2**60 + 2] * 20)})
+    with pytest.raises(DataError, match=r"Column 'id' holds whole numbers above 2\*\*53, .*: make it text to"):
+        infer_schema(*as_frame(frame))
 
 
 @pytest.mark.parametrize(

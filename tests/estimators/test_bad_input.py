@@ -55,7 +55,7 @@ def test_all_faults_of_the_options_in_one_message(iris):
         ({"device": "meta"}, "device='meta' is none that torch can compute on here; use device='auto' or 'cpu'."),
         ({"device": "gpu"}, "device='gpu' is not 'auto', 'cpu', 'cuda' or another device of torch."),
         ({"encoder": "mlp"}, "encoder='mlp' must be a torch.nn.Module, or None."),
-        ({"batch_size": True}, "batch_size=True must be a whole number of at least 1."),
+        ({"batch_size": True}, "batch_size=True must be a whole number of at least 1 and at most 2147483648."),
     ],
 )
 def test_options(options, message, iris):

@@ -227,7 +227,8 @@ def test_pipeline_and_grid_search(iris):
     y = load_iris().target
     pipeline = make_pipeline(VAE(**SMALL), LogisticRegression())
     assert pipeline.fit(iris, y).predict(iris).shape == (150,)
-    search = GridSearchCV(VAE(**SMALL), {"latent_dim": [1, 2]}, cv=2).fit(iris)
+    grid = {"latent_dim": np.arange(1, 3), "batch_size": np.array([64])}
+    search = GridSearchCV(VAE(**SMALL), grid, cv=2, error_score="raise").fit(iris)
     assert search.best_params_["latent_dim"] in (1, 2) and np.isfinite(search.best_score_)
 
 

@@ -203,7 +203,7 @@ def test_annealing_is_above_the_bound_of_few_samples():
             "prior='vampire' is not one of 'normal', 'mixture', 'vamp', 'flow' (did you mean 'vamp'?).",
         ),
         (
-            vaekit.VAE(masked_kernel=4),
+            vaekit.VAE(masked_kernel=np.int64(4)),
             LEVELS,
             "masked_kernel=4 must be odd: as many pixels on the left as on the right.",
         ),

@@ -655,7 +655,7 @@ def test_tables_that_cannot_be_fitted():
         ({"schema": "real"}, "schema='real' must map names of columns to kinds, such as {'age': 'count'}."),
         ({"mixture": 0}, "mixture=0 must be a whole number of at least 1."),
         ({"hide": 1.5}, "hide=1.5 must be a number of at least 0 and at most 1."),
-        ({"batch_size": 0}, "batch_size=0 must be a whole number of at least 1, or None."),
+        ({"batch_size": 0}, "batch_size=0 must be a whole number of at least 1 and at most 2147483648, or None."),
         ({"prior": "vamp"}, "prior='vamp' is not one of 'normal', 'mixture', 'flow'."),
     ],
 )

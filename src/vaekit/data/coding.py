@@ -295,7 +295,8 @@ def _number(value: Any, column: Column) -> float:
         return float(np.datetime64(_in_utc(value, dtype_of(column.dtype)), "us").astype(np.int64)) / DAY
     except (TypeError, ValueError) as error:
         whole = dtype_of(column.dtype).is_integer()
-        kind = "time" if column.timed else f"whole number that {column.dtype} holds" if whole else "number"
+        zone = " without a zone" if getattr(value, "tzinfo", None) else ""
+        kind = f"time{zone}" if column.timed else f"whole number that {column.dtype} holds" if whole else "number"
         raise DataError(f"Column {column.name!r} holds no value {value!r}: give a {kind}.") from error
 
 
@@ -311,11 +312,13 @@ def _in_utc(value: Any, dtype: Any) -> Any:
         value = datetime.fromisoformat(value)
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]").item()
-    if value is None or value != value:
+    if value is None or isinstance(value, int) or value != value:
         raise ValueError("not a time")
     if not isinstance(value, datetime):
         return value
     zone = getattr(dtype, "time_zone", None)
+    if zone is None and value.tzinfo is not None:
+        raise ValueError("a time with a zone, of a column without")
     if value.tzinfo is None and zone is not None:
         value = value.replace(tzinfo=ZoneInfo(zone))
     return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -102,10 +103,15 @@ def _check_asked(asked: Asked, columns: Sequence[str]) -> None:
                     f"schema gives column {name!r} the kind {kind!r}, which is not one of {join(KINDS, 10)}"
                     f"{did_you_mean(kind, KINDS)}."
                 )
-        elif not isinstance(kind, (list, tuple)) or len(set(map(repr, kind))) != len(kind) or len(kind) < 2:
+        elif not (isinstance(kind, (list, tuple)) and all(map(_can_be_level, kind)) and 2 <= len(kind) == len({*kind})):
             raise OptionError(
-                f"schema gives column {name!r} {kind!r}: give a kind, or a list of two levels at least, each once."
+                f"schema gives column {name!r} {kind!r}: give a kind, or a list of two levels at least, numbers or "
+                "text, each once."
             )
+
+
+def _can_be_level(value: Any) -> bool:
+    return isinstance(value, (str, numbers.Real, np.bool_)) and value == value
 
 
 def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = None) -> Column:
@@ -184,7 +190,7 @@ def _kind(series: nw.Series[Any], n: int) -> str:
         return "ordinal" if _seen(series, levels_of(series)).sum() > 2 else "binary"
     if isinstance(series.dtype, nw.Boolean):
         return "binary" if _seen(series, (False, True)).all() else "constant"
-    if beyond_floats(series):
+    if not isinstance(series.dtype, nw.Categorical) and beyond_floats(series):
         return "identifier"
     if is_time(series) or is_number(series):
         values = numbers_of(series)

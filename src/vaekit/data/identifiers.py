@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import numpy as np
 
-from vaekit.data.frames import numbers_of
+from vaekit.data.frames import levels_of, numbers_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,6 +39,10 @@ def numbers_rows(frame: pl.DataFrame) -> bool:
 
 def beyond_floats(series: nw.Series[Any]) -> bool:
     """Whether a column holds whole numbers so large that float64 takes some that differ for one."""
-    if not isinstance(series.dtype, (nw.Int64, nw.UInt64)) or series.is_null().all():
+    if series.is_null().all():
         return False
-    return max(-int(series.min()), int(series.max())) > 2**53
+    if isinstance(series.dtype, (nw.Int64, nw.UInt64)):
+        return max(-int(series.min()), int(series.max())) > 2**53
+    if isinstance(series.dtype, (nw.Object, nw.Categorical, nw.Enum)):
+        return any(isinstance(value, (int, np.integer)) and abs(int(value)) > 2**53 for value in levels_of(series))
+    return False

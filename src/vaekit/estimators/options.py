@@ -88,7 +88,7 @@ def _check_training(faults: Faults, params: dict[str, Any]) -> None:
 
 def _check_rows(faults: Faults, params: dict[str, Any]) -> None:
     """Check what only estimators on rows have."""
-    faults.number("batch_size", params["batch_size"], low=1, integer=True, optional="schema" in params)
+    faults.number("batch_size", params["batch_size"], low=1, high=2**31, integer=True, optional="schema" in params)
     faults.number(
         "validation_fraction",
         params.get("validation_fraction"),
@@ -222,7 +222,7 @@ def _check_masked(
         faults.number("layers", layers, low=1, integer=True)
     faults.number(name, channels, low=1, integer=True)
     faults.number(kernel_name, kernel, low=3, integer=True)
-    if isinstance(kernel, int) and kernel > 2 and kernel % 2 == 0:
+    if isinstance(kernel, (int, np.integer)) and kernel > 2 and kernel % 2 == 0:
         faults.add(f"{kernel_name}={kernel} must be odd: as many pixels on the left as on the right.")
 
 

@@ -201,7 +201,7 @@ class TabularVAE(BoundEstimator):
         return model.terms(x, num_samples, posterior=model.posterior(hide_cells(x, self.hide)))
 
     def _value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
-        self.fitted_["batch_size"] = self.batch_size or min(1024, max(32, n // 25))
+        self.fitted_["batch_size"] = int(self.batch_size or 0) or min(1024, max(32, n // 25))
         return super()._value(model, n)
 
     def _finish(self, rows: Rows) -> None:

@@ -146,7 +146,7 @@ class TrainedEstimator(BaseEstimator, ABC):
     def _settings(self) -> TrainingSettings:
         return TrainingSettings(
             epochs=self.epochs,
-            batch_size=getattr(self, "batch_size", 1),
+            batch_size=int(getattr(self, "batch_size", None) or 1),
             learning_rate=self.learning_rate,
             schedule=self.schedule,
             optimizer=self.optimizer,

@@ -250,11 +250,19 @@ def checked_pairs(pairs: np.ndarray, n: int, what: str) -> np.ndarray:
     return pairs.astype(np.int64)
 
 
+def _is_number(dtype: Any) -> bool:
+    from pandas.api.types import is_numeric_dtype
+
+    return is_numeric_dtype(dtype)
+
+
 def checked_features(features: Any, n: int) -> Any:
     """Features as float32, (n, F) array or csr_array; DataError unless all are finite."""
     import scipy.sparse
 
     sparse, names = scipy.sparse.issparse(features), column_names(features)
+    if comes_from(features, "pandas") and getattr(features, "ndim", 0) == 2 and all(map(_is_number, features.dtypes)):
+        features = features.to_numpy(np.float64, na_value=np.nan)  # of several types, else Python objects
     values: Any = scipy.sparse.csr_array(features) if sparse else as_array(features, "features")
     if values.dtype.kind not in "biuf":
         hint = "; pandas.get_dummies makes columns of numbers" if comes_from(features, "pandas") else ""
@@ -286,11 +294,16 @@ def column_names(features: Any) -> tuple[str, ...] | None:
     return tuple(str(name) for name in columns)
 
 
+_MISSING = ("None", "nan", "<NA>", "NaT")  # of pandas, as text
+
+
 def checked_labels(labels: Any, n: int) -> np.ndarray:
     """Labels as an array (n,)."""
     values = as_array(labels, "labels")
     if values.dtype.kind == "O":
-        values = np.array(["" if label is None else str(label) for label in values.reshape(-1)])
+        texts = np.array([str(label) for label in values.reshape(-1)])
+        missing = [not isinstance(label, str) and str(label) in _MISSING for label in values.reshape(-1)]
+        values = np.where(missing, "", texts)
     if values.dtype.kind not in "biufU":
         raise DataTypeError(f"labels hold values of type {values.dtype}; give numbers or text.")
     if values.dtype.kind == "f" and values.dtype.itemsize > 8:
