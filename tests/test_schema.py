@@ -309,6 +309,8 @@ def test_edges_that_are_none(edges, options, message):
 def test_the_number_of_nodes_of_a_list():
     assert Graph.from_edges([[0, 4]]).n_nodes == 5
     assert Graph.from_edges([], n_nodes=2).n_edges == 0
+    assert Graph.from_edges({(0, 1), (1, 2)}).n_edges == Graph.from_edges(iter([[0, 1], [1, 2]])).n_edges == 2
+    assert Graph.from_edges([[0, 1]], names=iter("ab")).names == ("a", "b")
     assert Graph.from_edges([[0, 1]], features=scipy.sparse.eye_array(6)).n_nodes == 6
     assert Graph.from_edges([[0, 1]], labels=[0, 1, 2]).n_nodes == 3
 

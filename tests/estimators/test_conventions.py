@@ -218,6 +218,17 @@ def test_images_keep_their_shape_and_type(shape):
     np.testing.assert_allclose(vae.transform(images), vae.transform(images.reshape(30, -1)))
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [lambda x: x.clone().requires_grad_(), lambda x: x.bfloat16(), lambda x: x.to_sparse()],
+    ids=["grad", "half", "sparse"],
+)
+def test_tensors_are_taken_as_arrays(kind):
+    x = torch.eye(4).repeat(5, 1)
+    vae = VAE(**SMALL).fit(kind(x))
+    np.testing.assert_array_equal(vae.transform(kind(x)), vae.transform(x.numpy()))
+
+
 def test_set_output_and_names(iris):
     vae = VAE(**SMALL).set_output(transform="pandas").fit(iris)
     assert list(vae.transform(iris).columns) == ["vae0", "vae1"]

@@ -24,7 +24,7 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
 
     Args:
         estimator: gets `n_features_in_` and `feature_names_in_` where `reset`, and is checked against them otherwise.
-        X: (n, D) array-like, scipy.sparse matrix or DataFrame, or an array (n, \*shape).
+        X: (n, D) array-like, scipy.sparse matrix or DataFrame, or an array or tensor (n, \*shape).
         reset: True in `fit`.
 
     Returns:
@@ -34,6 +34,9 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
         DataTypeError: columns hold text.
         DataError: columns hold NaN or infinity, or rows have another shape than at fit.
     """
+    if isinstance(X, torch.Tensor):
+        X = X.detach().cpu().to_dense()
+        X = (X.float() if X.dtype == torch.bfloat16 else X).numpy()
     check_unmasked(X, "X", ", which only a TabularVAE takes, as missing")
     frame = _frame(X)
     if frame is not None:
@@ -127,8 +130,8 @@ def with_index_of(X: Any, rows: Any) -> Any:
 def _frame(X: Any) -> Any | None:
     if isinstance(X, (np.ndarray, list, tuple)) or scipy.sparse.issparse(X):
         return None
-    if nw.dependencies.is_pandas_dataframe(X):
-        check_names(list(X.columns))
+    if nw.dependencies.is_pandas_dataframe(X) or nw.dependencies.is_pyarrow_table(X):
+        check_names(list(getattr(X, "column_names", X.columns)))
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     return frame if isinstance(frame, nw.DataFrame) else None
 

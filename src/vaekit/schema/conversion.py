@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -146,8 +146,9 @@ def in_order(values: Any, names: tuple[str, ...], *, named: bool) -> Any:
 
 
 def as_array(values: Any, what: str) -> np.ndarray:
-    """The values as an array; DataError if they cannot be one, or are masked."""
+    """The values as an array, those of a set or an iterator too; DataError if they cannot be one, or are masked."""
     check_unmasked(values, what)
+    values = list(values) if isinstance(values, (set, frozenset, Iterator)) else values
     try:
         return np.asarray(values)
     except ValueError as error:
