@@ -116,6 +116,22 @@ def test_impute_is_that_in_memory(kind: str, runs: dict[str, Path], tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
+def test_impute_fills_levels_that_the_type_of_a_column_does_not_list(tmp_path: Path) -> None:
+    levels = ["Bonn", "Jena", "Ulm"]
+    fitted, later = tmp_path / "fitted.parquet", tmp_path / "later.parquet"
+    table = people().with_columns(pl.col("town").cast(pl.Enum(levels)))
+    table.write_parquet(fitted)
+    assert main(["fit", str(fitted), "-o", str(tmp_path / "RUN"), *QUICK]) == 0
+    fewer = table.with_columns(pl.col("town").cast(pl.String).replace("Jena", None).cast(pl.Enum(["Ulm", "Bonn"])))
+    fewer.write_parquet(later)
+    out = tmp_path / "filled.parquet"
+    assert main(["impute", str(tmp_path / "RUN"), str(later), "-o", str(out)]) == 0
+    expected = vaekit.load(tmp_path / "RUN").impute(fewer)
+    filled = pl.read_parquet(out)
+    assert filled.schema["town"] == pl.Enum(levels) and "Jena" in filled["town"]
+    assert_frame_equal(filled, expected, abs_tol=1e-5, rel_tol=1e-5)
+
+
 def test_score_and_encode(runs: dict[str, Path], tmp_path: Path) -> None:
     run, path = runs["parquet"], data_of(runs["parquet"])
     vae, table = vaekit.load(run), people()

@@ -14,7 +14,7 @@ from vaekit.cli.output import check_output, write_lazily, write_rows
 from vaekit.cli.split import read_data
 from vaekit.data.csvtext import MISSING, is_numeral
 from vaekit.data.frames import as_frame, dtype_of, missing_in
-from vaekit.data.streams import is_lazy, lazily
+from vaekit.data.streams import is_lazy, lazily, typed, without_values
 from vaekit.errors import OptionError, check_choice
 from vaekit.estimators import TabularVAE, load
 from vaekit.runs import read_config
@@ -93,7 +93,7 @@ def _impute_lazily(estimator: TabularVAE, X: Any, output: Path, options: dict[st
         left += _missing(as_frame(filled)[0])
         return filled
 
-    write_lazily(lazily(as_fitted(X, estimator.schema_), fill), output)
+    write_lazily(lazily(typed(as_fitted(X, estimator.schema_), estimator.schema_), fill), output)
     return before, left
 
 
@@ -113,14 +113,11 @@ def as_fitted(X: Any, schema: TableSchema) -> Any:
     kinds = frame.collect_schema()
     fitted = {column.name: column for column in schema.all_columns}
     others = [name for name in kinds if name in fitted and kinds[name] != dtype_of(fitted[name].dtype)]
-    if not others:
-        return X
-    empty = frame.select(nw.col(*others).is_null().all())
-    empty = (empty.collect() if isinstance(empty, nw.LazyFrame) else empty).row(0)
+    empty = without_values(frame, others)
     casts = []
-    for name, none in zip(others, empty, strict=True):
+    for name in others:
         dtype = dtype_of(fitted[name].dtype)
-        if none:
+        if name in empty:
             casts.append(nw.lit(None).cast(dtype).alias(name))
         elif kinds[name].is_integer() and (dtype.is_float() or _reads_numerals(fitted[name])):
             casts.append(nw.col(name).cast(dtype))

@@ -213,21 +213,29 @@ def code_lazy(lazy: pl.LazyFrame, schema: TableSchema) -> TableRows:
 
 def typed(lazy: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:
     """The table with types that hold what is filled in: that of the fit for columns without values, all its levels."""
-    frame, casts = nw.from_native(lazy), []
+    frame: Any = nw.from_native(lazy)
     kinds = frame.collect_schema()
-    for column in schema.all_columns:
-        if column.name not in kinds:
-            continue
-        given, fitted = kinds[column.name], dtype_of(column.dtype)
-        if family(given) != family(fitted):
-            cells = nw.col(column.name).fill_nan(None) if given.is_float() else nw.col(column.name)
-            if frame.select(cells.is_null().all()).collect().item():
-                casts.append(nw.lit(None).cast(fitted).alias(column.name))
-        elif isinstance(given, nw.Enum):
-            other = fitted.categories if isinstance(fitted, nw.Enum) else ()
+    columns = {column.name: column for column in schema.all_columns if column.name in kinds}
+    fitted = {name: dtype_of(column.dtype) for name, column in columns.items()}
+    others = [name for name in fitted if family(kinds[name]) != family(fitted[name])]
+    casts = [nw.lit(None).cast(fitted[name]).alias(name) for name in without_values(frame, others)]
+    for name, column in columns.items():
+        given, dtype = kinds[name], fitted[name]
+        if isinstance(given, nw.Enum) and name not in others:
+            other = dtype.categories if isinstance(dtype, nw.Enum) else ()
             wider = with_listed(list(given.categories), other, [str(level) for level in column.levels])
-            casts.append(nw.col(column.name).cast(nw.Enum(wider)))
+            casts.append(nw.col(name).cast(nw.Enum(wider)))
     return frame.with_columns(*casts).to_native() if casts else lazy
+
+
+def without_values(frame: nw.DataFrame[Any] | nw.LazyFrame[Any], names: list[str]) -> list[str]:
+    """Those of some columns of a polars table whose cells are all missing."""
+    if not names:
+        return []
+    kinds = frame.collect_schema()
+    cells = [nw.col(name).fill_nan(None) if kinds[name].is_float() else nw.col(name) for name in names]
+    empty = frame.lazy().select(*(each.is_null().all() for each in cells)).collect().row(0)
+    return [name for name, none in zip(names, empty, strict=True) if none]
 
 
 def lazily(lazy: pl.LazyFrame, change: Callable[[Any], Any], kinds: Any = None) -> pl.LazyFrame:
