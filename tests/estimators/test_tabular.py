@@ -600,6 +600,8 @@ def test_an_imputer_gives_the_columns_in_the_order_of_the_fit(make):
     turned = df[list(df.columns)[::-1]]
     imputer = TabularVAE(**SMALL).as_imputer().fit(df)
     assert same(imputer.transform(turned), df)
+    if isinstance(turned, pl.DataFrame):
+        assert same(imputer.transform(turned.lazy()).collect(), df)
     pipeline = make_pipeline(imputer, LinearRegression()).set_output(transform="pandas").fit(df, y)
     np.testing.assert_allclose(pipeline.predict(turned), y, atol=1e-6)
 

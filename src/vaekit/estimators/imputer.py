@@ -76,6 +76,6 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         names = list(self.estimator_.schema_.columns)
         lazy = as_lazy(X)
         if lazy is not None:
-            return lazy
+            return lazy.select(names) if set(names) == set(lazy.collect_schema()) else lazy
         frame, container = as_frame(X)
         return finish(frame.select(names), container) if set(names) == set(frame.columns) else X
