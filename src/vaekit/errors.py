@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
 
@@ -63,6 +63,16 @@ def join(items: Iterable[object], most: int = 5) -> str:
     items = list(items)
     shown = ", ".join(repr(item) for item in items[:most])
     return shown + (f" and {len(items) - most} more" if len(items) > most else "")
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What became of settings, in words, by their names.
+
+    >>> changes({"latent_dim": 2, "hidden": [8]}, {"latent_dim": 3, "hidden": [8]})
+    ['latent_dim was 2, now 3']
+    """
+    names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    return [f"{name} was {old.get(name)!r}, now {new.get(name)!r}" for name in names]
 
 
 def check_unmasked(values: Any, what: str, hint: str = "") -> None:

@@ -15,9 +15,13 @@ RNG = np.random.default_rng(0)
 
 def test_a_warm_start_keeps_its_network():
     X = RNG.normal(size=(40, 3))
-    vae = VAE(**SMALL, warm_start=True).fit(X).set_params(latent_dim=3)
-    with pytest.raises(OptionError, match="warm_start goes on with the network as it was"):
+    vae = VAE(**SMALL, warm_start=True).fit(X).set_params(latent_dim=3, hidden=(4,))
+    with pytest.raises(OptionError, match="warm_start goes on with the network as it was") as caught:
         vae.fit(X)
+    assert str(caught.value) == (
+        "warm_start goes on with the network as it was (hidden was [8], now [4]; latent_dim was 2, now 3): set that "
+        "back, or warm_start=False."
+    )
     images = RNG.integers(0, 9, (40, 4, 4), dtype=np.uint8)
     fitted = VAE(**SMALL, warm_start=True).fit(images)
     assert fitted.fit(images.reshape(40, -1)).sample(2, 0).shape == (2, 4, 4)

@@ -14,7 +14,7 @@ from vaekit.cli.rowdata import other_labels
 from vaekit.cli.split import SplitData, split_data
 from vaekit.data.edgelists import ends_among
 from vaekit.data.identifiers import numbers_rows
-from vaekit.errors import Faults, OptionError, RunError, TrainingError, check_choice, did_you_mean, join
+from vaekit.errors import Faults, OptionError, RunError, TrainingError, changes, check_choice, did_you_mean, join
 from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
 from vaekit.estimators.options import check_options, plain_params, settable
 from vaekit.estimators.trained import TrainedEstimator
@@ -243,9 +243,13 @@ class _Replaced:
 
 def _identity(config: dict[str, Any]) -> str:
     """What tells one RUN's checkpoint from another's: a checksum of its settings and data."""
-    params = {name: value for name, value in config["params"].items() if name not in _UNSEEN}
+    params = _seen(config["params"])
     data = [config["data"].get(name) for name in ("fingerprint", "labels_fingerprint", "split_seed")]
     return hashlib.sha256(json.dumps([config["model"], params, data], sort_keys=True).encode()).hexdigest()
+
+
+def _seen(params: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if name not in _UNSEEN}
 
 
 def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
@@ -253,11 +257,7 @@ def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
     faults = []
     if old["model"] != new["model"]:
         faults.append(f"model was {old['model']}, now {new['model']}")
-    names = [n for n in sorted({*old["params"], *new["params"]}) if n not in _UNSEEN]
-    for name in names:
-        before, now = old["params"].get(name), new["params"].get(name)
-        if before != now:
-            faults.append(f"{name} was {before!r}, now {now!r}")
+    faults += changes(_seen(old["params"]), _seen(new["params"]))
     for name, what in (("fingerprint", "the data are others"), ("split_seed", "the split is another")):
         if old.get("data", {}).get(name) != new["data"][name]:
             faults.append(what)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vaekit.data.rows import Rows
 from vaekit.data.split import split_rows
-from vaekit.errors import OptionError
+from vaekit.errors import OptionError, changes
 from vaekit.estimators.inputs import read_array
 from vaekit.estimators.trained import TrainedEstimator, fitting
 from vaekit.evaluation.likelihood import IndependentFeatures
@@ -145,7 +145,10 @@ class RowEstimator(TrainedEstimator):
         seed, device = resolve_seed(self.random_state), self._device()
         architecture = {name: self._params[name] for name in _ARCHITECTURE if name in self._params}
         if again and architecture != self.fitted_["architecture"]:
-            raise OptionError(f"warm_start goes on with the network as it was ({self.fitted_['architecture']}).")
+            changed = "; ".join(changes(self.fitted_["architecture"], architecture))
+            raise OptionError(
+                f"warm_start goes on with the network as it was ({changed}): set that back, or warm_start=False."
+            )
         vars(self).pop("fitted_prior_", None)  # of an earlier fit
         parts = None
         if validation_data is None and self.validation_fraction is not None:
