@@ -96,6 +96,8 @@ def test_verbs_write_what_the_estimator_gives(run, tmp_path, capsys):
     np.testing.assert_allclose(scores["log_likelihood"].to_numpy(), vae.score_samples(frame, 10), rtol=1e-5)
     assert main(["sample", str(run), "-n", "5", "-o", str(tmp_path / "x.npy")]) == 0
     assert np.load(tmp_path / "x.npy").shape == (5, 3)
+    assert main(["sample", str(run), "-o", str(tmp_path / "x.npy")]) == 0
+    assert np.load(tmp_path / "x.npy").shape == (16, 3)
     assert capsys.readouterr().out == ""
 
 

@@ -122,6 +122,12 @@ def test_a_sampled_graph_can_be_read_again(run, tmp_path, ending, capsys):
     assert "has far too many edges" in capsys.readouterr().err
 
 
+def test_a_sampled_graph_has_the_nodes_of_the_graph_unless_asked(run, tmp_path, capsys):
+    out = tmp_path / "new.npz"
+    assert main(["sample", str(run), "-o", str(out)]) == 0
+    assert read(out, kind="graph").X.n_nodes == 34 and "34 nodes" in capsys.readouterr().err
+
+
 def test_a_graph_too_small_to_split_is_trained_on_whole(tmp_path, capsys):
     (tmp_path / "path.tsv").write_text("a\tb\nb\tc\nc\td\n")
     assert main(["fit", str(tmp_path / "path.tsv"), "-o", str(tmp_path / "RUN"), "--epochs", "5"]) == 0

@@ -130,7 +130,12 @@ def info(run: Run, as_json: Json = False) -> None:
 def sample(
     run: Run,
     output: Out,
-    n: Annotated[int, typer.Option("-n", min=1, help="Number of rows; of a graph, nodes.")] = 16,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "-n", min=1, help="Number of rows; of a graph, nodes.", show_default="16, or as many nodes as the graph"
+        ),
+    ] = None,
     prior: Annotated[
         str, typer.Option(help="model; or fitted: codes from a mixture fitted to those of the RUN's training rows.")
     ] = "model",

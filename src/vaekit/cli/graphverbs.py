@@ -65,8 +65,8 @@ def encode_graph(estimator: GraphEstimator, data: Dataset, output: Path) -> None
     write_rows(named.insert_column(0, pl.Series("node", data.X.names)), output)
 
 
-def sample_graph(run: Path, estimator: GraphEstimator, output: Path, *, n: int, seed: int) -> None:
-    """Draw a graph from the model and write it."""
+def sample_graph(run: Path, estimator: GraphEstimator, output: Path, *, n: int | None, seed: int) -> None:
+    """Draw a graph from the model, by default of as many nodes as that of the fit, and write it."""
     check_output(output, sources_of(run), endings=WRITTEN_GRAPHS)
     if isinstance(estimator, GAE):
         raise OptionError(f"{run} is a graph autoencoder, which has no distribution to sample from; fit a vgae.")

@@ -37,6 +37,8 @@ from vaekit.evaluation.tablescores import TABLE_SCORES
 from vaekit.runs import read_config
 from vaekit.schema import Dataset
 
+_SAMPLES = 16  # rows, where nothing else is asked for
+
 
 def evaluate_run(
     run: Path,
@@ -126,7 +128,7 @@ def _graph_data(run: Path, source: str | None, kind: str | None) -> GraphData:
 
 
 def sample_run(
-    run: Path, output: Path, *, n: int, prior: str, given: list[str], label: str | None, seed: int, device: str
+    run: Path, output: Path, *, n: int | None, prior: str, given: list[str], label: str | None, seed: int, device: str
 ) -> None:
     """Draw rows from the model; see `vaekit sample --help`."""
     check_choice("prior", prior, ["model", "fitted"])
@@ -152,7 +154,7 @@ def sample_run(
         options["given"] = given_values(given, estimator.schema_)
     if prior == "fitted":
         estimator.fit_prior(own_data(run, advice="fit it again.").X_train)
-    write_rows(estimator.sample(n, seed, **options), output)
+    write_rows(estimator.sample(n or _SAMPLES, seed, **options), output)
 
 
 def _condition(run: Path, estimator: Any, label: str | None) -> dict[str, Any]:
