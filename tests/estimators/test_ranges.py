@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse
 
 from vaekit import VAE, ConditionalVAE, VAEClassifier
+from vaekit.data.rows import Rows
 from vaekit.errors import DataError, OptionError
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
@@ -25,6 +26,15 @@ def test_a_warm_start_keeps_its_network():
     images = RNG.integers(0, 9, (40, 4, 4), dtype=np.uint8)
     fitted = VAE(**SMALL, warm_start=True).fit(images)
     assert fitted.fit(images.reshape(40, -1)).sample(2, 0).shape == (2, 4, 4)
+
+
+@pytest.mark.parametrize(("estimator", "passes"), [(VAE(**SMALL), 2), (VAEClassifier("m2", **SMALL), 1)])
+def test_a_fit_goes_over_the_values_once_to_know_their_range(estimator, passes, monkeypatch):
+    """And a VAE once more over those that it was trained on, for independent features."""
+    counted, stats = [], Rows.stats
+    monkeypatch.setattr(Rows, "stats", lambda rows: counted.append(len(rows)) or stats(rows))
+    estimator.fit(RNG.normal(size=(40, 3)), np.arange(40) % 2)
+    assert counted == [40, 36][:passes]
 
 
 @pytest.mark.parametrize("column", [1e9 + RNG.normal(size=40), 1e39 * RNG.normal(size=40)])

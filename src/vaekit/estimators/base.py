@@ -76,7 +76,10 @@ class RowEstimator(TrainedEstimator):
             self.feature_names_in_ = np.array(schema.feature_names, dtype=object)
 
     def _configure(self, stats: ColumnStats) -> None:
-        """Decide from the data what the network must know and keep it in `fitted_`, a dict of JSON types."""
+        """Decide from the data what the network must know and keep it in `fitted_`, a dict of JSON types.
+
+        Raises DataError where the likelihood asked for has no place for the data.
+        """
 
     @abstractmethod
     def _build(self, stats: ColumnStats, rows: Rows | None) -> nn.Module:
@@ -158,13 +161,16 @@ class RowEstimator(TrainedEstimator):
             self.schema_ = schema
             self.fitted_: dict[str, Any] = {"seed": seed, "architecture": architecture}
             self.history_: list[dict[str, Any]] = []
-            self._configure(rows.stats())
+            stats = rows.stats()
+            self._configure(stats)
             with isolated_rng(seed):
                 prepared = self._prepare(rows, training=True)
                 trained = prepared if parts is None else prepared.subset(parts[0])
-                self.model_ = self._build(prepared.stats(), trained).to(device)
+                stats = stats if prepared is rows else prepared.stats()
+                self.model_ = self._build(stats, trained).to(device)
+        else:
+            self._check_values(rows)
         self.fitted_ = {name: value for name, value in self.fitted_.items() if name != "stopped"}  # of an earlier fit
-        self._check_values(rows)
         held_out = None
         if validation_data is not None:
             held_out = self._read(validation_data)

@@ -193,19 +193,20 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
         self.history_, self.n_iter_, self.best_epoch_ = [], 0, 0
         vars(self).pop("pretrained_", None)  # of an earlier fit
         if self.method == "m2":
-            self._configure(rows.stats())
-            rows = self._prepare(rows, training=True)
+            stats = rows.stats()
+            self._configure(stats)
+            prepared = self._prepare(rows, training=True)
+            stats, rows = stats if prepared is rows else prepared.stats(), prepared
         else:
             self.pretrained_ = self._pretrain(X, seed)
             self.schema_ = dataclasses.replace(self.schema_, shape=self.pretrained_.schema_.shape)
             rows = self._take_in(X, reset=False)[0]
             self.fitted_ |= {"centres": 0}
+            stats = ColumnStats.placeholder(self.schema_.shape)  # a head needs none
         with isolated_rng(seed):
-            self.model_ = self._build(rows.stats(), None).to(self._device())
+            self.model_ = self._build(stats, None).to(self._device())
             if self.method != "m2":
                 self.model_.head = self._fit_head(rows, numbers, seed).to(self._device())
-        if self.method == "m2":
-            self._check_values(self._take_in(X, reset=False)[0])
         self.model_.eval()
         held_out = None if validation_data is None else self._read_labelled(*validation_data)
         if self.method == "features":
