@@ -41,14 +41,14 @@ PICTURES = [("curves.png", "Curves | of *training*."), ("latent.png", "Codes.")]
 
 
 def report(
-    folder: Path, estimator: Any, changes: dict[str, Any] | None = None, *, notes: Any = (), **data: Any
+    folder: Path, estimator: Any, changes: dict[str, Any] | None = None, **data: Any
 ) -> tuple[str, dict[str, Any]]:
     """Fit, save, write the report and give it with the summary."""
     estimator.fit(SPLIT.train, validation=SPLIT).save(folder)
     summary = estimator.evaluate(SPLIT) | {"spectral_auc": 0.9, "spectral_ap": 0.8} | dict.fromkeys(LABELS)
     summary |= changes or {}
     config = estimator._config() | {"data": DATA | data}
-    write_graph_report(folder, title="A graph", config=config, summary=summary, pictures=PICTURES, notes=notes)
+    write_graph_report(folder, title="A graph", config=config, summary=summary, pictures=PICTURES)
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "None" not in text and "nan" not in text.replace("finance", "") and "  " not in text.split("## Use")[0]
     return text, summary
@@ -142,7 +142,7 @@ def test_a_graph_too_small_to_split_has_no_score(model: Any, tmp_path: Path) -> 
     estimator.save(tmp_path)
     summary = {"elbo": -100.0 if model is VGAE else None, "n_nodes": 34, "n_edges": 78} | NONE | dict.fromkeys(LABELS)
     config = estimator._config() | {"data": DATA | WHOLE}
-    write_graph_report(tmp_path, title="t", config=config, summary=summary, pictures=[], notes=[])
+    write_graph_report(tmp_path, title="t", config=config, summary=summary, pictures=[])
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert (
         "78 edges (no node features used): trained on 78 edges.\n\n**There is no score of held-out edges**: of 78 edges "
@@ -201,7 +201,7 @@ def test_labels_of_one_class_alone_have_no_part(tmp_path: Path) -> None:
 
 def test_how_it_came_about(tmp_path: Path) -> None:
     estimator = VGAE(**QUICK)
-    text, _ = report(tmp_path, estimator, notes=["A remark.", DATA["note"]])
+    text, _ = report(tmp_path, estimator)
     best = estimator.history_[estimator.best_epoch_ - 1]
     assert (
         f"Kept: the weights of epoch {best['epoch']} (training objective {best['train']:.6g}, held-out score "
@@ -212,7 +212,7 @@ def test_how_it_came_about(tmp_path: Path) -> None:
         "- 68 edges for training, 3 for validation, 7 for the test (10% of the edges, drawn with seed 11); to each "
         "of the latter two as many pairs that are no edges of the whole graph.\n"
     ) in text
-    assert "## Notes\n\n- A remark.\n\n" in text and text.count("34 nodes and 78 edges.") == 1
+    assert text.count("34 nodes and 78 edges.") == 1
     assert "![curves](plots/curves.png)\n\n*Curves \\| of \\*training\\*.*" in text
     assert "`abc123`" in text and f"vaekit {vaekit.__version__}" in text
     for name in estimator.get_params():
@@ -224,7 +224,7 @@ def test_features_are_named(tmp_path: Path) -> None:
     estimator = VGAE(**(QUICK | {"hidden": ()})).fit(split.train)
     summary = estimator.evaluate(split) | MANY | LABELS
     config = estimator._config() | {"data": DATA}
-    write_graph_report(tmp_path, title="t", config=config, summary=summary, pictures=[], notes=[])
+    write_graph_report(tmp_path, title="t", config=config, summary=summary, pictures=[])
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "(3 latent units a node, no hidden layer, inner product decoder)" in text and "(5 features a node)" in text
     assert "of a spectral embedding of the same training edges, which sees no features." in text

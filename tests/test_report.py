@@ -29,13 +29,13 @@ PICTURES = [("curves.png", "Curves | of *training*."), ("samples.png", "Samples.
 
 
 def report(
-    folder: Path, estimator: Any, X: Any, *, changes: dict[str, Any] | None = None, notes: Any = (), **data: Any
+    folder: Path, estimator: Any, X: Any, *, changes: dict[str, Any] | None = None, **data: Any
 ) -> tuple[str, dict[str, Any]]:
     """Fit, save, write the report and give it with the summary."""
     estimator.fit(X).save(folder)
     config = estimator._config() | {"data": DATA | data}
     summary = estimator.evaluate(X[:30]) | (changes or {})
-    write_report(folder, title="VAE on flowers", config=config, summary=summary, pictures=PICTURES, notes=notes)
+    write_report(folder, title="VAE on flowers", config=config, summary=summary, pictures=PICTURES)
     return (folder / "report.md").read_text(encoding="utf-8"), summary
 
 
@@ -108,7 +108,7 @@ def test_no_gain_is_said_plainly(gain: float, se: float, plainly: bool, tmp_path
 def test_one_test_row_has_no_standard_error(tmp_path: Path) -> None:
     estimator = VAE(latent_dim=1, **QUICK).fit(IRIS)
     config, summary = estimator._config() | {"data": DATA}, estimator.evaluate(IRIS[:1])
-    write_report(tmp_path, title="t", config=config, summary=summary, pictures=[], notes=[])
+    write_report(tmp_path, title="t", config=config, summary=summary, pictures=[])
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "One row has no standard error" in text
     assert row(text, "ELBO") == (pytest.approx(summary["elbo"], rel=1e-3), None)
@@ -141,14 +141,14 @@ def test_pictures_are_linked_with_their_captions(tmp_path: Path) -> None:
 
 def test_how_it_came_about(tmp_path: Path) -> None:
     estimator = VAE(latent_dim=1, **QUICK)
-    text, _ = report(tmp_path, estimator, IRIS, notes=["A remark.", DATA["note"]])
+    text, _ = report(tmp_path, estimator, IRIS)
     best = estimator.history_[estimator.best_epoch_ - 1]
     assert "4 epochs of at most 4" in text
     assert f"Kept: the weights of epoch {estimator.best_epoch_} (training objective {best['train']:.6g}" in text
     assert f"held-out objective {best['validation']:.6g})" in text
     assert "120 rows for training and 30 for the test (10% of the rows, drawn with seed 11)." in text
     assert "Of the training rows, 10% were held out to choose the epoch (seed 0)." in text
-    assert "## Notes\n\n- A remark.\n\n" in text and text.count("150 rows of 4 columns") == 1
+    assert text.count("150 rows of 4 columns") == 1
     assert "`abc123`" in text and f"vaekit {vaekit.__version__}" in text
     for name in estimator.get_params():
         assert f"| `{name}` | `" in text or name == "callbacks"

@@ -63,9 +63,7 @@ def report(folder: Path, model: TabularVAE, summary: dict[str, Any]) -> str:
     model.save(folder)
     config = model._config() | {"data": DATA}
     pictures = [("curves.png", "Curves.")]
-    write_table_report(
-        folder, title="TabularVAE on people", config=config, summary=summary, pictures=pictures, notes=[]
-    )
+    write_table_report(folder, title="TabularVAE on people", config=config, summary=summary, pictures=pictures)
     return (folder / "report.md").read_text(encoding="utf-8")
 
 

@@ -316,8 +316,7 @@ def finish_run(estimator: Any, data: SplitData, folder: Path) -> None:
     _say("Drawing ...")
     pictures = data.draw(estimator, folder / PLOTS)
     title = f"{config['model']} on {data.record['source']}"
-    notes = [data.record["note"]] if data.record["note"] else []
-    data.write_report(folder, title=title, config=config, summary=summary, pictures=pictures, notes=notes)
+    data.write_report(folder, title=title, config=config, summary=summary, pictures=pictures)
     (folder / CHECKPOINT).unlink(missing_ok=True)  # nothing is left to resume
     _say(f"The report: {folder / REPORT}")
 

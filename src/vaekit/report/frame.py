@@ -20,7 +20,6 @@ def write_parts(
     config: dict[str, Any],
     scores: Sequence[str],
     pictures: Sequence[tuple[str, str]],
-    notes: Sequence[str],
     training: str,
     data: str,
     use: tuple[Sequence[str], Sequence[str]],
@@ -33,19 +32,16 @@ def write_parts(
         config: the RUN's, with what is known of the data under "data".
         scores: what stands before all else.
         pictures: file name under plots/ and caption of each, in order.
-        notes: one-line remarks; the one on the data is left to `data`.
         training, data: text of those parts.
         use: lines of Python and of the shell.
 
     Raises:
         WriteError: the folder is missing or cannot be written.
     """
-    remarks = [note for note in notes if note != config["data"].get("note")]
     shown = [f"![{Path(name).stem}]({PLOTS}/{name})\n\n*{line(caption)}*" for name, caption in pictures]
     parts = [
         f"# {line(title)}",
         *scores,
-        *(["## Notes", bullets(remarks)] if remarks else []),
         *(["## Pictures", *shown] if shown else []),
         "## Training",
         training,

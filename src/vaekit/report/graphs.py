@@ -23,7 +23,6 @@ def write_graph_report(
     config: dict[str, Any],
     summary: dict[str, Any],
     pictures: Sequence[tuple[str, str]],
-    notes: Sequence[str],
 ) -> None:
     """Write report.md, whole, into a RUN.
 
@@ -34,7 +33,6 @@ def write_graph_report(
         summary: scores of the test edges, of a baseline on the same, and of the codes against the labels; None stands
             for what could not be scored.
         pictures: file name under plots/ and caption of each, in order.
-        notes: one-line remarks.
 
     Raises:
         WriteError: the folder is missing or cannot be written.
@@ -65,7 +63,6 @@ def write_graph_report(
             *label_part(config, summary),
         ],
         pictures=pictures,
-        notes=notes,
         training=training,
         data=_data(config),
         use=_use(folder, config),

@@ -29,7 +29,6 @@ def write_report(
     config: dict[str, Any],
     summary: dict[str, Any],
     pictures: Sequence[tuple[str, str]],
-    notes: Sequence[str],
 ) -> None:
     """Write report.md, whole, into a RUN.
 
@@ -39,7 +38,6 @@ def write_report(
         config: the RUN's, with what is known of the data under "data".
         summary: what `evaluate` of the estimator gave on the test rows.
         pictures: file name under plots/ and caption of each, in order.
-        notes: one-line remarks.
 
     Raises:
         WriteError: the folder is missing or cannot be written.
@@ -58,7 +56,6 @@ def write_report(
         config=config,
         scores=[_opening(config, summary), *scores],
         pictures=pictures,
-        notes=notes,
         training=training,
         data=data_part(config),
         use=_use(folder, config),

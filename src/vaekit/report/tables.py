@@ -30,7 +30,6 @@ def write_table_report(
     config: dict[str, Any],
     summary: dict[str, Any],
     pictures: Sequence[tuple[str, str]],
-    notes: Sequence[str],
 ) -> None:
     """Write report.md, whole, into a RUN.
 
@@ -40,7 +39,6 @@ def write_table_report(
         config: the RUN's, with what is known of the data under "data".
         summary: what `evaluate` of the estimator and `summarise_table` gave.
         pictures: file name under plots/ and caption of each, in order.
-        notes: one-line remarks.
 
     Raises:
         WriteError: the folder is missing or cannot be written.
@@ -68,7 +66,6 @@ def write_table_report(
             *_columns(config, summary, schema),
         ],
         pictures=pictures,
-        notes=notes,
         training=training,
         data=data_part(config),
         use=_use(folder, config, schema),
