@@ -43,22 +43,26 @@ def write_report(
         WriteError: the folder is missing or cannot be written.
     """
     scores = _error_part(summary) if summary.get("log_likelihood") is None else _scores(config, summary)
-    training = training_part(
-        config,
-        read_metrics(folder),
-        held="held-out objective",
-        chosen="The held-out rows here are a part of the training rows; the test rows had no say.",
-        unchosen="Every row was trained on, so the last epoch was kept.",
-    )
     write_parts(
         folder,
         title=title,
         config=config,
         scores=[_opening(config, summary), *scores],
         pictures=pictures,
-        training=training,
+        training=row_training_part(folder, config),
         data=data_part(config),
         use=_use(folder, config),
+    )
+
+
+def row_training_part(folder: str | Path, config: dict[str, Any]) -> str:
+    """How long training on rows took and which weights were kept."""
+    return training_part(
+        config,
+        read_metrics(folder),
+        held="held-out objective",
+        chosen="The held-out rows here are a part of the training rows; the test rows had no say.",
+        unchosen="Every row was trained on, so the last epoch was kept.",
     )
 
 

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from vaekit.errors import count
-from vaekit.report.frame import training_part, write_parts
+from vaekit.report.frame import write_parts
 from vaekit.report.markdown import bullets, line, table
-from vaekit.report.rows import data_part, likelihood_part, networks
-from vaekit.runs import read_metrics
+from vaekit.report.rows import data_part, likelihood_part, networks, row_training_part
 from vaekit.schema import DENSE, Column, TableSchema
 
 _LEVELS = 4  # that are named
@@ -46,13 +45,6 @@ def write_table_report(
     schema = TableSchema.from_json(config["fitted"]["schema"])
     dense = any(column.kind in DENSE for column in schema.modelled)
     density, units = ("probability density", _UNITS) if dense else ("probability", None)
-    training = training_part(
-        config,
-        read_metrics(folder),
-        held="held-out objective",
-        chosen="The held-out rows here are a part of the training rows; the test rows had no say.",
-        unchosen="Every row was trained on, so the last epoch was kept.",
-    )
     write_parts(
         folder,
         title=title,
@@ -66,7 +58,7 @@ def write_table_report(
             *_columns(config, summary, schema),
         ],
         pictures=pictures,
-        training=training,
+        training=row_training_part(folder, config),
         data=data_part(config),
         use=_use(folder, config, schema),
     )
