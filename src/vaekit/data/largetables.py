@@ -22,7 +22,7 @@ from vaekit.data.csvtext import (
     timed,
 )
 from vaekit.data.files import GZIP_MAGIC, check_file, quoted, reading
-from vaekit.data.tables import plain_types
+from vaekit.data.tables import has_holes, plain_types
 from vaekit.errors import DataError
 from vaekit.schema import Dataset
 
@@ -61,7 +61,7 @@ def read_large(source: str, kind: str | None = None) -> Dataset | None:
     path = Path(source)
     check_file(path)
     lazy, (how, kept) = _scan_csv(path) if path.suffix.lower() == ".csv" else (_scan_parquet(path), ("", ""))
-    lazy = plain_types(lazy, lazy.collect_schema(), quoted(path))
+    lazy = plain_types(lazy, quoted(path))
     rows, holes = _counted(lazy, path)
     if rows == 0:
         raise DataError(f"{quoted(path)} has no rows.")
@@ -166,14 +166,12 @@ def _as_times(column: pl.Series, dtype: pl.DataType) -> pl.Series:
 def _counted(lazy: pl.LazyFrame, path: Path) -> tuple[int, bool]:
     """The number of rows and whether a cell is missing; every cell is read, so that damage is told here."""
     import polars as pl
-    import polars.selectors as cs
 
     rows, holes = 0, False
     try:
         for batch in lazy.collect_batches(chunk_size=BATCH, maintain_order=True):
             rows += batch.height
-            nan = batch.select(cs.float().is_nan().any())
-            holes = holes or any(batch.null_count().row(0)) or (nan.width > 0 and any(nan.row(0)))
+            holes = holes or has_holes(batch)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise DataError(f"{quoted(path)} is damaged: its columns cannot be read.") from error
     return rows, holes

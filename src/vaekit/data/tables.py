@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,21 +118,20 @@ def table_dataset(frame: pl.DataFrame, name: str, kind: str | None, where: str) 
 
     if kind == "images":
         raise DataError(f"{where} is a table, whose rows have no shape of an image: save images as .npy or .npz.")
-    frame = plain_types(frame, frame.schema, where)
+    frame = plain_types(frame, where)
     text = [c for c, dtype in frame.schema.items() if not (dtype.is_numeric() or isinstance(dtype, pl.Boolean))]
     if kind == "array" and text:
         raise DataTypeError(f"{where} has columns that are not numbers ({join(text)}): read it with --kind table.")
-    numeric = all(dtype.is_numeric() for dtype in frame.schema.values()) and not _has_holes(frame)
+    numeric = all(dtype.is_numeric() for dtype in frame.schema.values()) and not has_holes(frame)
     note = f"{frame.height:,} rows of {frame.width:,} columns from {where}"
     return Dataset(name, frame, kind=kind or ("array" if numeric else "table"), note=note)
 
 
-def plain_types(frame: Any, kinds: Mapping[str, pl.DataType], where: str) -> Any:
+def plain_types(frame: Any, where: str) -> Any:
     """A polars DataFrame or LazyFrame with decimals and 128-bit integers as float64.
 
     Args:
         frame: a table.
-        kinds: the types of its columns.
         where: how messages name it.
 
     Raises:
@@ -140,6 +139,7 @@ def plain_types(frame: Any, kinds: Mapping[str, pl.DataType], where: str) -> Any
     """
     import polars as pl
 
+    kinds = frame.collect_schema()
     fine = (pl.Boolean, pl.String, pl.Categorical, pl.Enum, pl.Null, pl.Date, pl.Datetime)
     for column, dtype in kinds.items():
         if not (dtype.is_numeric() or isinstance(dtype, fine)):
@@ -149,7 +149,7 @@ def plain_types(frame: Any, kinds: Mapping[str, pl.DataType], where: str) -> Any
     return frame.with_columns(pl.col(wide).cast(pl.Float64))
 
 
-def _has_holes(frame: pl.DataFrame) -> bool:
+def has_holes(frame: pl.DataFrame) -> bool:
     """Whether a cell is missing: null or NaN."""
     import polars.selectors as cs
 
