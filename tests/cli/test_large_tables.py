@@ -177,6 +177,8 @@ def test_faults_are_told_in_a_sentence(runs: dict[str, Path], tmp_path: Path, ca
     assert (
         fault(f"a,b\n{rows}7,".encode() + b"\xff\n") == f"'{path}' line 202 is not UTF-8 text: save the file as UTF-8."
     )
+    cut = f"a,b\n{rows}7,é".encode()[:-1]  # within a letter
+    assert fault(cut) == f"'{path}' line 202 is not UTF-8 text: save the file as UTF-8."
     assert fault(f"a,a\n{rows}".encode()) == f"'{path}' has two columns named 'a'."
     assert fault(f"a,b\n{rows}7,\0\n".encode()) == f"'{path}' line 202 holds a zero byte: this is not a text file."
     damaged = tmp_path / "x.parquet"

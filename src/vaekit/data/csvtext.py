@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -31,15 +33,23 @@ MISSING = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "No
 
 def check_utf8(data: bytes, path: Path) -> str:
     """Return the text of `data`; raise a DataError that names the first line that is not UTF-8."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{quoted(path)} line {line} is not UTF-8 text: save the file as UTF-8.") from error
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise DataError(f"{quoted(path)} line {line} holds a zero byte: this is not a text file.")
-    return text
+    check_text([data], path)
+    return data.decode("utf-8-sig")
+
+
+def check_text(blocks: Iterable[bytes], path: Path) -> None:
+    """Raise a DataError that names the first line which is not UTF-8 text, of bytes that are given some at a time."""
+    decode, line = codecs.getincrementaldecoder("utf-8")(), 1
+    for block in itertools.chain(blocks, [b""]):
+        try:
+            decode.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            line += error.object.count(b"\n", 0, error.start)
+            raise DataError(f"{quoted(path)} line {line} is not UTF-8 text: save the file as UTF-8.") from error
+        if b"\0" in block:
+            line += block.count(b"\n", 0, block.index(b"\0"))
+            raise DataError(f"{quoted(path)} line {line} holds a zero byte: this is not a text file.")
+        line += block.count(b"\n")
 
 
 def header(text: str, path: Path) -> tuple[list[str], str]:

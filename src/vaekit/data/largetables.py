@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from vaekit.data.csvtext import (
     LONG,
     MISSING,
     check_lines,
+    check_text,
     codes,
     commas,
     header,
@@ -87,7 +87,7 @@ def _scan_csv(path: Path) -> tuple[pl.LazyFrame, tuple[str, str]]:
     """The rows of a .csv file with the types of its columns told from all of them, and what to say."""
     import polars as pl
 
-    _check_text(path)
+    check_text(blocks(path), path)
     with reading(path), path.open("rb") as file:
         columns, separator = header(file.read(_BLOCK).decode("utf-8-sig", errors="ignore"), path)
     width = len(columns)
@@ -182,21 +182,6 @@ def blocks(path: Path) -> Iterator[bytes]:
     with reading(path), path.open("rb") as file:
         while block := file.read(_BLOCK):
             yield block
-
-
-def _check_text(path: Path) -> None:
-    """Raise a DataError that names the first line which is not UTF-8 text."""
-    decode, line = codecs.getincrementaldecoder("utf-8")(), 1
-    for block in blocks(path):
-        try:
-            decode.decode(block)
-        except UnicodeDecodeError as error:
-            line += error.object.count(b"\n", 0, error.start)
-            raise DataError(f"{quoted(path)} line {line} is not UTF-8 text: save the file as UTF-8.") from error
-        if b"\0" in block:
-            line += block.count(b"\n", 0, block.index(b"\0"))
-            raise DataError(f"{quoted(path)} line {line} holds a zero byte: this is not a text file.")
-        line += block.count(b"\n")
 
 
 def _check_lines(path: Path, width: int, separator: str) -> None:
