@@ -196,6 +196,29 @@ def test_faults_of_a_csv(tmp_path: Path, text: str | bytes, message: str) -> Non
     assert refused(csv(tmp_path, text)) == message
 
 
+@pytest.mark.parametrize("cell", [r'"5\" pipe"', '"5" pipe"', '"5""'])
+def test_two_badly_quoted_cells_do_not_swallow_the_rows_between_them(tmp_path: Path, cell: str) -> None:
+    """The last column has no missing cell, by which polars would show them; in memory and a batch at a time."""
+    rows = [f"{i / 2},{cell if i in (20, 30) else 'ab'[i % 2]},{i % 7}" for i in range(60)]
+    path = csv(tmp_path, "\n".join(["id,note,b", *rows]) + "\n")
+    message = "PATH line 22 cannot be split into cells: ',' expected after '\"'."
+    assert refused(path) == message
+    with pytest.raises(DataError) as caught:
+        read_large(str(path))
+    assert str(caught.value) == message.replace("PATH", repr(str(path)))
+
+
+def test_quotes_and_lines_in_cells_that_are_well_quoted(tmp_path: Path) -> None:
+    long = 'a line\nwith "words", ' * 10_000
+    frame = pl.DataFrame({"n": range(6), "words": ['5" pipe', "a\nb", "x, y", long, '"', "z"]})
+    path = tmp_path / "x.csv"
+    frame.write_csv(path)
+    large = read_large(str(path))
+    assert large is not None
+    for X in (read(path).X, large.X.collect()):
+        assert_frame_equal(X, frame)
+
+
 def test_a_table_as_another_kind(tmp_path: Path) -> None:
     path = csv(tmp_path, "a,town\n1,x\n")
     message = "PATH has columns that are not numbers ('town'): read it with --kind table."

@@ -91,16 +91,22 @@ def _filled(text: str, path: Path, separator: str) -> Iterator[tuple[int, list[s
     return (record for record in _records(text, path, separator) if record[1])
 
 
-def check_lines(text: str | TextIO, width: int, path: Path, separator: str) -> None:
-    """Raise a DataError that names the first line whose number of cells is not `width`."""
-    started = False
-    for line, cells in _records(text, path, separator):
-        started = started or bool(cells)
-        if started and not cells and width > 1:
-            raise DataError(f"{quoted(path)} line {line} is empty, its header has {width} cells.")
-        if cells and len(cells) != width:
-            s = "" if len(cells) == 1 else "s"
-            raise DataError(f"{quoted(path)} line {line} has {len(cells)} cell{s}, its header has {width}.")
+def check_lines(file: TextIO, width: int, path: Path, separator: str) -> int:
+    """Return the number of rows; raise a DataError that names the first line whose number of cells is not `width`."""
+    rows, started = -1, False
+    limit = csv.field_size_limit(2**31 - 1)  # a cell may hold a whole document
+    try:
+        for line, cells in _records(file, path, separator):
+            started = started or bool(cells)
+            rows += started
+            if started and not cells and width > 1:
+                raise DataError(f"{quoted(path)} line {line} is empty, its header has {width} cells.")
+            if cells and len(cells) != width:
+                s = "" if len(cells) == 1 else "s"
+                raise DataError(f"{quoted(path)} line {line} has {len(cells)} cell{s}, its header has {width}.")
+    finally:
+        csv.field_size_limit(limit)
+    return rows
 
 
 def codes(raw: pl.LazyFrame, kinds: Mapping[str, pl.DataType]) -> list[str]:

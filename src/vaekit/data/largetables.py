@@ -91,6 +91,8 @@ def _scan_csv(path: Path) -> tuple[pl.LazyFrame, tuple[str, str]]:
     with reading(path), path.open("rb") as file:
         columns, separator = header(file.read(_BLOCK).decode("utf-8-sig", errors="ignore"), path)
     width = len(columns)
+    if any(b'"' in block for block in blocks(path)):  # as of `read_csv`
+        _check_lines(path, width, separator)
     try:
         scan = partial(pl.scan_csv, path, separator=separator, null_values=list(MISSING), glob=False)
         lazy = scan(infer_schema_length=None)

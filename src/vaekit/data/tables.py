@@ -56,13 +56,8 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
     columns, separator = header(text, path)
     if len(columns) > 1:  # in a table of one column an empty line is a missing value
         text = text.rstrip("\r\n")
-    try:
-        frame = pl.read_csv(text.encode(), separator=separator, infer_schema_length=None, null_values=list(MISSING))
-    except pl.exceptions.PolarsError as error:
-        check_lines(text, len(columns), path, separator)
-        raise DataError(f"{quoted(path)} is damaged: {str(error).strip().splitlines()[0]}.") from error
-    if len(columns) > 1 and frame[:, -1].null_count():  # polars fills up a short line with missing values
-        check_lines(text, len(columns), path, separator)
+    data = text.encode()
+    frame = _parsed(data, len(columns), path, separator)
     if frame.height == 0:
         raise DataError(f"{quoted(path)} has a header but no rows.")
     if frame.width != len(columns):
@@ -71,14 +66,36 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
     frame = frame.with_columns([unpadded(column, separator) for column in frame.get_columns()])
     kept: list[str] = []
     if kind != "array":
-        raw = io.BytesIO(text.encode())
-        raw = pl.scan_csv(raw, separator=separator, infer_schema=False, null_values=list(MISSING))
+        raw = pl.scan_csv(data, separator=separator, infer_schema=False, null_values=list(MISSING))
         raw = raw.rename(dict(zip(raw.collect_schema(), columns, strict=True)))
         kept = codes(raw, frame.schema)
         frame = frame.with_columns(raw.select(kept).collect().get_columns())
         frame = frame.with_columns([timed(column) for column in frame.get_columns()])
-    data = table_dataset(frame, str(path), kind, quoted(path))
-    return dataclasses.replace(data, note=data.note + how_cut(separator) + kept_as_text(kept))
+    table = table_dataset(frame, str(path), kind, quoted(path))
+    return dataclasses.replace(table, note=table.note + how_cut(separator) + kept_as_text(kept))
+
+
+def _parsed(data: bytes, width: int, path: Path, separator: str) -> pl.DataFrame:
+    """The rows of a .csv file, each line of which has `width` cells."""
+    import polars as pl
+
+    def check() -> int:
+        return check_lines(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=""), width, path, separator)
+
+    rows = (
+        check() if b'"' in data else None
+    )  # by a badly quoted cell polars may take many rows for one, and say nothing
+    try:
+        frame = pl.read_csv(data, separator=separator, infer_schema_length=None, null_values=list(MISSING))
+    except pl.exceptions.PolarsError as error:
+        if rows is None:
+            check()
+        raise DataError(f"{quoted(path)} is damaged: {str(error).strip().splitlines()[0]}.") from error
+    if rows is None and width > 1 and frame[:, -1].null_count():  # polars fills up a short line with missing values
+        check()
+    if rows not in (None, frame.height):
+        raise DataError(f"{quoted(path)} is damaged: it has {rows:,} rows, of which {frame.height:,} can be read.")
+    return frame
 
 
 def read_parquet(path: Path, kind: str | None = None) -> Dataset:
