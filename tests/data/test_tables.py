@@ -219,6 +219,23 @@ def test_quotes_and_lines_in_cells_that_are_well_quoted(tmp_path: Path) -> None:
         assert_frame_equal(X, frame)
 
 
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_quotes_in_cells_that_are_not_quoted(tmp_path: Path, separator: str) -> None:
+    """Are read as pandas does; of a large file, the line is told."""
+    words = ['"a', '5" pipe', "x", "", 'say "hi"', "y", '6""', "x, y;\nz"]
+    rows = [f"{i},{word},{i % 3}" for i, word in enumerate(words[1:-1])]
+    text = "\n".join(["n,words,m", '7,"""a",1', *rows, '8,"x, y;\nz",2']) + "\n"
+    path = csv(tmp_path, text if separator == "," else re.sub(r",(?! )", separator, text))
+    X = read(path).X
+    assert X["words"].to_list() == [word or None for word in words] and X["m"].to_list() == [1, 0, 1, 2, 0, 1, 2, 2]
+    with pytest.raises(DataError) as caught:
+        read_large(str(path))
+    assert str(caught.value) == (
+        f"{str(path)!r} line 3 has a quote in a cell that does not begin with one: put such cells in quotes and double "
+        'the quotes in them, as in "5"" pipe".'
+    )
+
+
 def test_a_table_as_another_kind(tmp_path: Path) -> None:
     path = csv(tmp_path, "a,town\n1,x\n")
     message = "PATH has columns that are not numbers ('town'): read it with --kind table."

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -107,6 +108,37 @@ def check_lines(file: TextIO, width: int, path: Path, separator: str) -> int:
     finally:
         csv.field_size_limit(limit)
     return rows
+
+
+def strays_quoted(text: str, separator: str) -> str:
+    """A text that `check_lines` passes with each cell in quotes that holds some and begins with none, as 5" pipe."""
+
+    def in_quotes(found: re.Match[str]) -> str:
+        cell = found[0]
+        return cell if cell.startswith('"') else '"' + cell.replace('"', '""') + '"'
+
+    end = rf"{re.escape(separator)}\r\n"
+    cells = rf'(?<![^{end}])(?:"[^"]*(?:""[^"]*)*"|[^"{end}][^"{end}]*"[^{end}]*)'  # in quotes, or with a stray one
+    return re.sub(cells, in_quotes, text)
+
+
+def check_strays(file: TextIO, path: Path, separator: str) -> None:
+    """Raise a DataError that names the first line with a cell that `strays_quoted` would change."""
+    seen: list[str] = []
+
+    def noted() -> Iterator[str]:
+        for line in file:
+            seen.append(line)
+            yield line
+
+    for line, cells in _records(noted(), path, separator):
+        record = "".join(seen)
+        if any('"' in cell for cell in cells) and strays_quoted(record, separator) != record:
+            raise DataError(
+                f"{quoted(path)} line {line} has a quote in a cell that does not begin with one: put such cells in "
+                'quotes and double the quotes in them, as in "5"" pipe".'
+            )
+        seen.clear()
 
 
 def codes(raw: pl.LazyFrame, kinds: Mapping[str, pl.DataType]) -> list[str]:
@@ -216,7 +248,7 @@ def timed(column: pl.Series) -> pl.Series:
     return times if times.null_count() == column.null_count() else column
 
 
-def _records(text: str | TextIO, path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _records(text: str | Iterable[str], path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Each record with the number of the line on which it starts."""
     lines = io.StringIO(text, newline="") if isinstance(text, str) else text
     reader = csv.reader(lines, delimiter=separator, strict=True)

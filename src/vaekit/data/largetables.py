@@ -11,6 +11,7 @@ from vaekit.data.csvtext import (
     LONG,
     MISSING,
     check_lines,
+    check_strays,
     check_text,
     codes,
     commas,
@@ -91,7 +92,8 @@ def _scan_csv(path: Path) -> tuple[pl.LazyFrame, tuple[str, str]]:
     with reading(path), path.open("rb") as file:
         columns, separator = header(file.read(_BLOCK).decode("utf-8-sig", errors="ignore"), path)
     width = len(columns)
-    if any(b'"' in block for block in blocks(path)):  # as of `read_csv`
+    quotes = any(b'"' in block for block in blocks(path))
+    if quotes:  # as of `read_csv`
         _check_lines(path, width, separator)
     try:
         scan = partial(pl.scan_csv, path, separator=separator, null_values=list(MISSING), glob=False)
@@ -104,6 +106,9 @@ def _scan_csv(path: Path) -> tuple[pl.LazyFrame, tuple[str, str]]:
         found, short = _text_types(lazy, separator)
     except pl.exceptions.PolarsError as error:
         _check_lines(path, width, separator)
+        if quotes:
+            with reading(path), path.open(encoding="utf-8-sig", newline="") as file:
+                check_strays(file, path, separator)
         raise DataError(f"{quoted(path)} is damaged: {str(error).strip().splitlines()[0]}.") from error
     if short and width > 1:  # polars fills up a short line with missing values
         _check_lines(path, width, separator)

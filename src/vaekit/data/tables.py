@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from vaekit.data.csvtext import (
     header,
     how_cut,
     kept_as_text,
+    strays_quoted,
     timed,
     unpadded,
 )
@@ -56,8 +58,7 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
     columns, separator = header(text, path)
     if len(columns) > 1:  # in a table of one column an empty line is a missing value
         text = text.rstrip("\r\n")
-    data = text.encode()
-    frame = _parsed(data, len(columns), path, separator)
+    frame, data = _parsed(text.encode(), len(columns), path, separator)
     if frame.height == 0:
         raise DataError(f"{quoted(path)} has a header but no rows.")
     if frame.width != len(columns):
@@ -75,27 +76,30 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
     return dataclasses.replace(table, note=table.note + how_cut(separator) + kept_as_text(kept))
 
 
-def _parsed(data: bytes, width: int, path: Path, separator: str) -> pl.DataFrame:
-    """The rows of a .csv file, each line of which has `width` cells."""
+def _parsed(data: bytes, width: int, path: Path, separator: str) -> tuple[pl.DataFrame, bytes]:
+    """The rows of a .csv file, each line of which has `width` cells, and the text as polars takes it."""
     import polars as pl
 
     def check() -> int:
         return check_lines(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=""), width, path, separator)
 
-    rows = (
-        check() if b'"' in data else None
-    )  # by a badly quoted cell polars may take many rows for one, and say nothing
+    parse = partial(pl.read_csv, separator=separator, null_values=list(MISSING))
+    rows = check() if b'"' in data else None  # of badly quoted cells polars may make one of many rows, and say nothing
     try:
-        frame = pl.read_csv(data, separator=separator, infer_schema_length=None, null_values=list(MISSING))
+        frame = parse(data, infer_schema_length=None)
     except pl.exceptions.PolarsError as error:
         if rows is None:
             check()
-        raise DataError(f"{quoted(path)} is damaged: {str(error).strip().splitlines()[0]}.") from error
+        data = strays_quoted(data.decode(), separator).encode()
+        try:
+            frame = parse(data, infer_schema_length=None)
+        except pl.exceptions.PolarsError:
+            raise DataError(f"{quoted(path)} is damaged: {str(error).strip().splitlines()[0]}.") from error
     if rows is None and width > 1 and frame[:, -1].null_count():  # polars fills up a short line with missing values
         check()
     if rows not in (None, frame.height):
         raise DataError(f"{quoted(path)} is damaged: it has {rows:,} rows, of which {frame.height:,} can be read.")
-    return frame
+    return frame, data
 
 
 def read_parquet(path: Path, kind: str | None = None) -> Dataset:
