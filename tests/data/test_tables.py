@@ -72,6 +72,15 @@ def test_codes_with_leading_zeros_stay_text(tmp_path: Path) -> None:
     assert read(path, "array").X["a"].to_list() == [7, 8]
 
 
+@pytest.mark.parametrize("digits", ["３０", "٣٠", "३०", "3.３", "9" * 60])
+def test_digits_that_are_no_numbers_here_are_text(tmp_path: Path, digits: str) -> None:
+    path = csv(tmp_path, f"a,b,c\n{digits},1,x\n20,+2.5,y\nNA,,z\n")
+    large = read_large(str(path))
+    assert large is not None
+    for X in (read(path).X, large.X.collect()):
+        assert X["a"].to_list() == [digits, "20", None] and X["b"].to_list() == [1, 2.5, None]
+
+
 def test_numbers_with_a_plus_are_numbers_but_telephones(tmp_path: Path) -> None:
     path = csv(
         tmp_path,
@@ -156,6 +165,7 @@ def test_types_are_told_from_all_rows(tmp_path: Path) -> None:
     [
         ("\ufeffa,b\n1,2\n", [(1, 2)]),
         ("a,b\r\n1,2\r\n\r\n\r\n", [(1, 2)]),
+        ("a,b\r1,2\r3,x\r\r", [(1, "2"), (3, "x")]),
         ("a, b\n1, 2\n3, NA\n", [(1, 2), (3, None)]),
         ('a,b\n"x\ny",2\n', [("x\ny", 2)]),
         ("0,1\n5,7\n", [(5, 7)]),
@@ -234,6 +244,14 @@ def test_quotes_in_cells_that_are_not_quoted(tmp_path: Path, separator: str) -> 
         f"{str(path)!r} line 3 has a quote in a cell that does not begin with one: put such cells in quotes and double "
         'the quotes in them, as in "5"" pipe".'
     )
+
+
+def test_line_ends_of_old_macs_in_a_large_file_are_told(tmp_path: Path) -> None:
+    path = csv(tmp_path, "a,b\r1,2\r3,4\r")
+    with pytest.raises(
+        DataError, match=r"has lines that end in CR, as on old Macs: the lines of a file as large end in"
+    ):
+        read_large(str(path))
 
 
 def test_a_table_as_another_kind(tmp_path: Path) -> None:

@@ -159,6 +159,22 @@ def codes(raw: pl.LazyFrame, kinds: Mapping[str, pl.DataType]) -> list[str]:
     return [name for name in patterns if found[name].item()]
 
 
+def unreadable(raw: pl.LazyFrame, kinds: Mapping[str, pl.DataType]) -> list[str]:
+    """Columns that polars takes for numbers and cannot read as such, as those of full-width digits.
+
+    Args:
+        raw: the columns as text.
+        kinds: the types that they would have, by their names; only numbers count.
+    """
+    import polars as pl
+
+    numeric = {name: dtype for name, dtype in kinds.items() if dtype.is_numeric()}
+    lost = [pl.col(name).cast(dtype, strict=False).is_null() for name, dtype in numeric.items()]
+    lost = [(each & pl.col(name).is_not_null()).any() for each, name in zip(lost, numeric, strict=True)]
+    found = raw.select(lost).collect(engine="streaming")
+    return [name for name in numeric if found[name].item()]
+
+
 def _pattern(dtype: pl.DataType) -> str:
     """What a cell looks like that a number of that type would lose a part of."""
     import polars as pl

@@ -21,6 +21,7 @@ from vaekit.data.csvtext import (
     numbers_but_codes,
     numerals,
     timed,
+    unreadable,
 )
 from vaekit.data.files import GZIP_MAGIC, check_file, quoted, reading
 from vaekit.data.tables import has_holes, plain_types
@@ -90,19 +91,24 @@ def _scan_csv(path: Path) -> tuple[pl.LazyFrame, tuple[str, str]]:
 
     check_text(blocks(path), path)
     with reading(path), path.open("rb") as file:
-        columns, separator = header(file.read(_BLOCK).decode("utf-8-sig", errors="ignore"), path)
+        text = file.read(_BLOCK).decode("utf-8-sig", errors="ignore")
+    if "\r" in text and "\n" not in text:
+        ends = "the lines of a file as large end in LF or CR LF"
+        raise DataError(f"{quoted(path)} has lines that end in CR, as on old Macs: {ends}; save it so.")
+    columns, separator = header(text, path)
     width = len(columns)
     quotes = any(b'"' in block for block in blocks(path))
     if quotes:  # as of `read_csv`
         _check_lines(path, width, separator)
     try:
         scan = partial(pl.scan_csv, path, separator=separator, null_values=list(MISSING), glob=False)
-        lazy = scan(infer_schema_length=None)
-        kept = codes(scan(infer_schema=False), lazy.collect_schema())
-        lazy = scan(infer_schema_length=None, schema_overrides=dict.fromkeys(kept, pl.String))
-        if len(lazy.collect_schema()) != width:
+        raw, kinds = scan(infer_schema=False), scan(infer_schema_length=None).collect_schema()
+        if len(kinds) != width:
             raise DataError(f"{quoted(path)} line 1 cannot be split into the names of the columns.")
-        lazy = lazy.rename(dict(zip(lazy.collect_schema(), columns, strict=True)))
+        kept = codes(raw, kinds)
+        as_text = dict.fromkeys([*kept, *unreadable(raw, kinds)], pl.String)
+        lazy = scan(infer_schema_length=None, schema_overrides=as_text)
+        lazy = lazy.rename(dict(zip(kinds, columns, strict=True)))
         found, short = _text_types(lazy, separator)
     except pl.exceptions.PolarsError as error:
         _check_lines(path, width, separator)

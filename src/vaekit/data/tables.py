@@ -22,6 +22,7 @@ from vaekit.data.csvtext import (
     strays_quoted,
     timed,
     unpadded,
+    unreadable,
 )
 from vaekit.data.files import check_file, opened, quoted, reading
 from vaekit.errors import DataError, DataTypeError, OptionError, join
@@ -55,6 +56,8 @@ def read_csv(path: Path, kind: str | None = None) -> Dataset:
     with opened(path) as file:
         data = file.read()
     text = check_utf8(data, path)
+    if "\r" in text and "\n" not in text:  # as old Macs end lines
+        text = text.replace("\r", "\n")
     columns, separator = header(text, path)
     if len(columns) > 1:  # in a table of one column an empty line is a missing value
         text = text.rstrip("\r\n")
@@ -83,16 +86,19 @@ def _parsed(data: bytes, width: int, path: Path, separator: str) -> tuple[pl.Dat
     def check() -> int:
         return check_lines(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=""), width, path, separator)
 
-    parse = partial(pl.read_csv, separator=separator, null_values=list(MISSING))
+    parse = partial(pl.read_csv, separator=separator, infer_schema_length=None, null_values=list(MISSING))
+    scan = partial(pl.scan_csv, separator=separator, null_values=list(MISSING))
     rows = check() if b'"' in data else None  # of badly quoted cells polars may make one of many rows, and say nothing
     try:
-        frame = parse(data, infer_schema_length=None)
+        frame = parse(data)
     except pl.exceptions.PolarsError as error:
         if rows is None:
             check()
         data = strays_quoted(data.decode(), separator).encode()
         try:
-            frame = parse(data, infer_schema_length=None)
+            kinds = scan(data, infer_schema_length=None).collect_schema()
+            text = unreadable(scan(data, infer_schema=False), kinds)
+            frame = parse(data, schema_overrides=dict.fromkeys(text, pl.String))
         except pl.exceptions.PolarsError:
             raise DataError(f"{quoted(path)} is damaged: {str(error).strip().splitlines()[0]}.") from error
     if rows is None and width > 1 and frame[:, -1].null_count():  # polars fills up a short line with missing values
