@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vaekit.cli.output import check_output
 from vaekit.errors import WriteError
 from vaekit.files import make_folder, written_whole
 
@@ -88,6 +89,24 @@ def test_no_folder_to_write_in(tmp_path: Path) -> None:
         pass
     with pytest.raises(WriteError, match=r"is a folder where a file is to be written\.$"), written_whole(tmp_path):
         pass
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and modes of files are POSIX's")
+def test_pipes_and_devices_are_not_replaced_and_modes_are_kept(tmp_path: Path) -> None:
+    pipe, private = tmp_path / "pipe.csv", tmp_path / "a.csv"
+    os.mkfifo(pipe)
+    (tmp_path / "null.csv").symlink_to(os.devnull)
+    for path in (pipe, tmp_path / "null.csv"):
+        message = f"{str(path)!r} is a pipe or a device, which no file replaces: write to a file."
+        with pytest.raises(WriteError, match=f"^{re.escape(message)}$"), written_whole(path):
+            pass
+        with pytest.raises(WriteError, match=f"^{re.escape(message)}$"):
+            check_output(path)
+    assert pipe.is_fifo() and Path(os.devnull).is_char_device()
+    private.touch(mode=0o600)
+    with written_whole(private) as file:
+        file.write(b"new")
+    assert private.stat().st_mode & 0o777 == 0o600 and private.read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("links", [True, False])

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +15,14 @@ from typing import Any, BinaryIO
 from vaekit.errors import WriteError
 
 PARTIAL = ".part"  # how the name of a file that is not complete ends
+
+
+def check_plain(target: Path, path: str | Path) -> None:
+    """Raise a WriteError, which names it `path`, where something is that no file may replace."""
+    if target.is_dir():
+        raise WriteError(f"{os.fspath(path)!r} is a folder where a file is to be written.")
+    if target.exists() and not target.is_file():
+        raise WriteError(f"{os.fspath(path)!r} is a pipe or a device, which no file replaces: write to a file.")
 
 
 @contextlib.contextmanager
@@ -26,17 +35,19 @@ def written_whole(path: str | Path, *, new: bool = False) -> Iterator[BinaryIO]:
 
     Raises:
         FileExistsError: the file is to be new, and there is one.
-        WriteError: the folder is missing or cannot be written to, or the disk is full.
+        WriteError: the folder is missing or cannot be written to, a pipe or a device is there, or the disk is full.
     """
     target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise WriteError(f"{os.fspath(path)!r} is a folder where a file is to be written.")
+    check_plain(target, path)
     if not target.parent.is_dir():
         raise WriteError(f"{os.fspath(path)!r} cannot be written: there is no folder {os.fspath(Path(path).parent)!r}.")
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
         # "+" also keeps numpy from writing past this object, where it would drop the system's error number.
         with part.open("x+b") as file:
+            if target.exists():  # who may read it stays as it is
+                with contextlib.suppress(OSError):
+                    shutil.copymode(target, part)
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -11,7 +11,7 @@ from typing import Any
 from vaekit.data.sources import is_name
 from vaekit.data.tables import WRITTEN, write_table
 from vaekit.errors import OptionError, WriteError
-from vaekit.files import written_whole
+from vaekit.files import check_plain, written_whole
 from vaekit.runs import read_config
 
 
@@ -21,6 +21,7 @@ def check_output(path: Path, sources: Sequence[str] = (), endings: Sequence[str]
         raise OptionError(f"{str(path)!r} does not say how to write it: end it in {' '.join(endings)}.")
     if not path.parent.is_dir():
         raise WriteError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}.")
+    check_plain(path, path)
     if path.exists() and any(_is_part(path, Path(source)) for source in sources):
         raise OptionError(f"{str(path)!r} holds the data; write to another file.")
 
