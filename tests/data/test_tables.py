@@ -254,6 +254,13 @@ def test_line_ends_of_old_macs_in_a_large_file_are_told(tmp_path: Path) -> None:
         read_large(str(path))
 
 
+def test_links_that_lead_nowhere(tmp_path: Path) -> None:
+    for target in ("gone.csv", "x.csv"):  # and to itself
+        (tmp_path / "x.csv").unlink(missing_ok=True)
+        (tmp_path / "x.csv").symlink_to(target)
+        assert refused(tmp_path / "x.csv") == "PATH is a link that leads nowhere: mend it, or name the file itself."
+
+
 def test_a_table_as_another_kind(tmp_path: Path) -> None:
     path = csv(tmp_path, "a,town\n1,x\n")
     message = "PATH has columns that are not numbers ('town'): read it with --kind table."

@@ -25,6 +25,8 @@ def check_file(path: Path) -> None:
     with reading(path):
         if path.is_dir():
             raise DataError(f"{quoted(path)} is a folder where a file is needed.")
+        if not path.exists() and path.is_symlink():
+            raise DataError(f"{quoted(path)} is a link that leads nowhere: mend it, or name the file itself.")
         if not path.exists():
             raise DataError(f"There is no file {quoted(path)}{did_you_mean(path.name, _siblings(path))}.")
         if path.is_file() and path.stat().st_size == 0:
