@@ -254,6 +254,8 @@ def read_model(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor], l
     folder = Path(folder)
     config = read_config(folder)
     if not (folder / WEIGHTS).exists() or not isinstance(config.get("fitted"), dict):
+        if (folder / REPORT).exists():  # which is written last
+            raise RunError(f"{folder} has lost its model; fit it again with 'vaekit fit ... -o {folder} --overwrite'.")
         raise RunError(f"{folder} has no trained model yet; finish it with 'vaekit fit ... -o {folder} --resume'.")
     tensors, _ = load_tensors(folder / WEIGHTS)
     if config.get("weights_sha256") not in (None, _checksum(folder / WEIGHTS)):  # older folders have none

@@ -206,6 +206,19 @@ def test_resume_of_a_finished_run_changes_nothing(run):
     assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}
 
 
+def test_a_run_without_its_model_is_not_finished(run, tmp_path, capsys):
+    copy = tmp_path / "RUN"
+    shutil.copytree(run, copy)
+    fit = ["fit", run.parent / "table.csv", "-o", copy, "--resume", *QUICK]
+    (copy / "model.safetensors").write_bytes(b"junk")
+    assert f"{copy / 'model.safetensors'} is damaged and cannot be read" in complaint(capsys, *fit)
+    (copy / "model.safetensors").unlink()
+    lost = f"{copy} has lost its model; fit it again with 'vaekit fit ... -o {copy} --overwrite'."
+    assert complaint(capsys, *fit) == complaint(capsys, "evaluate", copy) == lost
+    assert main(["info", str(copy), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "not finished"
+
+
 def test_overwrite_replaces(run, tmp_path):
     copy = tmp_path / "RUN"
     shutil.copytree(run, copy)

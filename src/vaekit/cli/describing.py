@@ -12,7 +12,8 @@ from vaekit.runs import REPORT, WEIGHTS, read_config, read_metrics
 def describe_run(run: Path, *, as_json: bool) -> None:
     """Say what a RUN is; see `vaekit info --help`."""
     config, history = read_config(run), read_metrics(run)
-    state = "finished" if (run / REPORT).exists() else "trained" if (run / WEIGHTS).exists() else "not finished"
+    state = "finished" if (run / REPORT).exists() else "trained"
+    state = state if (run / WEIGHTS).exists() else "not finished"
     facts = {
         "model": config["model"],
         "state": state,

@@ -33,6 +33,7 @@ from vaekit.runs import (
     is_half_written,
     new_config,
     read_config,
+    read_model,
     write_config,
     write_metrics,
     write_model,
@@ -104,6 +105,7 @@ def fit_run(
         if stopped:
             raise RunError(f"{folder} cannot go on: {stopped} Use --overwrite with other settings.")
         if (folder / REPORT).exists():
+            read_model(folder)  # says what is wrong with it
             _say(f"{folder} is finished; nothing to do. The report: {folder / REPORT}")
             return
         if old.get("fitted") is not None and (folder / WEIGHTS).exists():
