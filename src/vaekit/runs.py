@@ -73,7 +73,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         raise RunError(f"{folder} is not a RUN of vaekit: it has no {CONFIG}.")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, or of thousands of digits or brackets
         raise RunError(f"{path} is damaged: {error}.") from error
     except OSError as error:
         raise RunError(f"Cannot read {path}: {error.strerror or error}.") from error

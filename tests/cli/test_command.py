@@ -219,6 +219,18 @@ def test_a_run_without_its_model_is_not_finished(run, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["state"] == "not finished"
 
 
+def test_settings_and_configs_beyond_measure_are_one_sentence(run, tmp_path, capsys):
+    table, copy = run.parent / "table.csv", tmp_path / "RUN"
+    for setting in ("hidden=" + "[" * 3000, "learning_rate=" + "9" * 5000):
+        assert "must be" in complaint(capsys, "fit", table, "-o", tmp_path / "NEW", "--set", setting, "--model", "vae")
+    copy.mkdir()
+    (copy / "config.json").write_text("[" * 100_000)
+    assert complaint(capsys, "info", copy).startswith(f"{copy / 'config.json'} is damaged: ")
+    config = json.loads((run / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"data": None}))
+    assert "the data are others" in complaint(capsys, "fit", table, "-o", copy, "--resume", *QUICK)
+
+
 def test_overwrite_replaces(run, tmp_path):
     copy = tmp_path / "RUN"
     shutil.copytree(run, copy)

@@ -168,7 +168,7 @@ def make_estimator(model: str, settings: list[str], *, epochs: int | None, seed:
 def _value(text: str) -> Any:
     try:
         value = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON; thousands of digits; thousands of brackets
         return text
     return tuple(value) if isinstance(value, list) else value
 
@@ -261,7 +261,7 @@ def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
         faults.append(f"model was {old['model']}, now {new['model']}")
     faults += changes(_seen(old["params"]), _seen(new["params"]))
     for name, what in (("fingerprint", "the data are others"), ("split_seed", "the split is another")):
-        if old.get("data", {}).get(name) != new["data"][name]:
+        if (old.get("data") or {}).get(name) != new["data"][name]:
             faults.append(what)
     if other_labels(old, new["data"].get("labels_fingerprint")):
         faults.append("the labels are others")
