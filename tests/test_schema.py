@@ -458,6 +458,13 @@ def test_columns_of_several_types_of_numbers_are_features():
     table = pd.get_dummies(pd.DataFrame({"age": [1.0, 2, 3], "town": list("xyx")})).astype({"age": "Float64"})
     features = Graph(networkx.path_graph(3), table).features
     np.testing.assert_array_equal(features, [[1, 1, 0], [2, 0, 1], [3, 1, 0]])
+    with pytest.raises(DataTypeError, match="features hold values of type complex128"):
+        Graph(networkx.path_graph(3), pd.DataFrame({"x": [1 + 2j, 1, 1]}))
+
+
+def test_what_has_no_order_is_no_list_of_labels():
+    with pytest.raises(DataError, match="labels has the shape"):
+        Graph(networkx.path_graph(3), labels={"a", "b", "c"})
 
 
 @pytest.mark.parametrize("kind", ["object", "category", "string"])

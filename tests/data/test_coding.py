@@ -350,6 +350,11 @@ GIVEN = [
         "Column 'when' holds no value datetime.datetime(2020, 3, 3, 0, 0, tzinfo=datetime.timezone.utc): give a time "
         "without a zone.",
     ),
+    (
+        DataError,
+        {"when": "2020-03-03T00:00:00+00:00"},
+        "Column 'when' holds no value '2020-03-03T00:00:00+00:00': give a time without a zone.",
+    ),
     (DataError, {"real": math.inf}, "Column 'real' holds infinity: replace it, or make it missing."),
     (DataError, {"real": math.nan}, "Column 'real' holds no value nan: give a number."),
     (DataError, {"count": -1}, "Column 'count' holds -1, but was never below 0 at fit."),

@@ -499,8 +499,9 @@ def test_whole_numbers_of_python_beyond_what_floats_tell_apart_are_identifiers(f
 
 def test_categories_of_whole_numbers_beyond_what_floats_tell_apart_are_refused():
     frame = pd.DataFrame({"id": pd.Categorical([2**60, 2**60 + 1, 2**60 + 2] * 20)})
-    with pytest.raises(DataError, match=r"Column 'id' holds whole numbers above 2\*\*53, .*: make it text to"):
-        infer_schema(*as_frame(frame))
+    for table, asked in ((frame, None), (frame.astype("int64"), {"id": [2**60, 2**60 + 1, 2**60 + 2]})):
+        with pytest.raises(DataError, match=r"Column 'id' holds whole numbers above 2\*\*53, .*: make it text to"):
+            infer_schema(*as_frame(table), asked)
 
 
 @pytest.mark.parametrize(

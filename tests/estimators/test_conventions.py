@@ -229,6 +229,12 @@ def test_tensors_are_taken_as_arrays(kind):
     np.testing.assert_array_equal(vae.transform(kind(x)), vae.transform(x.numpy()))
 
 
+def test_a_column_may_have_any_name():
+    frame = pd.DataFrame({"column_names": [1.0, 2, 3, 4] * 5, "columns": np.arange(20.0)})
+    for model in (VAE(**SMALL), TabularVAE(**SMALL)):
+        assert model.fit(frame).transform(frame).shape == (20, 2)
+
+
 def test_set_output_and_names(iris):
     vae = VAE(**SMALL).set_output(transform="pandas").fit(iris)
     assert list(vae.transform(iris).columns) == ["vae0", "vae1"]

@@ -77,7 +77,7 @@ def test_evidence_of_a_row_within_its_standard_error():
 
 
 def test_streamed_chunks_equal_the_naive_sum():
-    """130 samples are two chunks and a rest; each row's noise is the window of the pool at its key."""
+    """130 samples are two chunks and a rest; each row's noise is that of its key."""
     model, rows = c.mlp_vae(c.DISCRETE[0]), Rows(c.DISCRETE[0].data[:30])
     scores = score_rows(model, rows, 130, seed=4)
     noise = row_noise(row_keys(rows.raw(slice(None))), 4, 0, 130 * 3).view(30, 130, 3).transpose(0, 1)

@@ -28,6 +28,7 @@ from vaekit.errors import DataError, DataTypeError, OptionError, be, did_you_mea
 from vaekit.nn.warp import Warps
 from vaekit.schema import DENSE, LEVELLED, Column, TableSchema
 
+_ZONELESS = "time without a zone"
 _FARTHEST = 1e9  # warped numbers further out count as these, whose density float32 still holds
 
 
@@ -295,8 +296,8 @@ def _number(value: Any, column: Column) -> float:
         return float(np.datetime64(_in_utc(value, dtype_of(column.dtype)), "us").astype(np.int64)) / DAY
     except (TypeError, ValueError) as error:
         whole = dtype_of(column.dtype).is_integer()
-        zone = " without a zone" if getattr(value, "tzinfo", None) else ""
-        kind = f"time{zone}" if column.timed else f"whole number that {column.dtype} holds" if whole else "number"
+        time = _ZONELESS if str(error) == _ZONELESS else "time"
+        kind = time if column.timed else f"whole number that {column.dtype} holds" if whole else "number"
         raise DataError(f"Column {column.name!r} holds no value {value!r}: give a {kind}.") from error
 
 
@@ -318,7 +319,7 @@ def _in_utc(value: Any, dtype: Any) -> Any:
         return value
     zone = getattr(dtype, "time_zone", None)
     if zone is None and value.tzinfo is not None:
-        raise ValueError("a time with a zone, of a column without")
+        raise ValueError(_ZONELESS)
     if value.tzinfo is None and zone is not None:
         value = value.replace(tzinfo=ZoneInfo(zone))
     return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)

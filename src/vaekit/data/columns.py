@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from vaekit.data.frames import (
     missing_in,
     numbers_of,
     pandas_type,
+    plain,
 )
 from vaekit.data.identifiers import FEW, beyond_floats, looks_running
 from vaekit.data.remarks import remark
@@ -111,7 +111,7 @@ def _check_asked(asked: Asked, columns: Sequence[str]) -> None:
 
 
 def _can_be_level(value: Any) -> bool:
-    return isinstance(value, (str, numbers.Real, np.bool_)) and value == value
+    return isinstance(plain(value), (str, int, float)) and value == value
 
 
 def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = None) -> Column:
@@ -133,9 +133,8 @@ def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = Non
     n = int((~missing).sum())
     if n == 0:
         return base
-    if not isinstance(asked, str) and asked is not None:
-        return _levelled(base, series, "ordinal", tuple(asked))
-    kind = asked or _kind(series, n)
+    listed = None if isinstance(asked, str) or asked is None else tuple(map(plain, asked))
+    kind = "ordinal" if listed else asked or _kind(series, n)
     if kind in (*LEVELLED, "constant") and beyond_floats(series):
         raise DataError(
             f"Column {name!r} holds whole numbers above 2**53, not all of which are told apart here: make it text to "
@@ -146,7 +145,7 @@ def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = Non
     if kind in ASIDE:
         return dataclasses.replace(base, kind=kind)
     if kind in LEVELLED:
-        return _levelled(base, series, kind, None)
+        return _levelled(base, series, kind, listed)
     return _numeric(base, series, kind)
 
 

@@ -49,9 +49,8 @@ def as_frame(table: Any) -> tuple[nw.DataFrame[Any], str]:
                 "them first."
             )
         check_names(list(table.columns))
-    names = getattr(table, "column_names", None)
-    if names is not None:  # a pyarrow Table may hold two columns of one name
-        check_names(list(names))
+    if nw.dependencies.is_pyarrow_table(table):  # which may hold two columns of one name
+        check_names(list(table.column_names))
     frame = nw.from_native(table, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         raise DataTypeError(
@@ -115,7 +114,7 @@ def is_number(series: nw.Series[Any]) -> bool:
     """
     if not isinstance(series.dtype, nw.Object):
         return series.dtype.is_numeric() or isinstance(series.dtype, nw.Boolean)
-    kinds = {type(_plain(value)).__name__ for value in series.drop_nulls().to_list()}
+    kinds = {type(plain(value)).__name__ for value in series.drop_nulls().to_list()}
     if not (kinds <= {"int", "float"} or kinds in ({"bool"}, {"str"})):
         remedy = "give it one type of numbers, text, categories or times"
         if kinds <= {"date", "datetime"}:
@@ -126,10 +125,10 @@ def is_number(series: nw.Series[Any]) -> bool:
     return kinds != {"str"}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A number, text, or true or false of numpy as Python has it."""
-    plain = isinstance(value, (np.bool_, np.integer, np.floating, np.str_)) and not isinstance(value, np.timedelta64)
-    return value.item() if plain else value
+    ours = isinstance(value, (np.bool_, np.integer, np.floating, np.str_)) and not isinstance(value, np.timedelta64)
+    return value.item() if ours else value
 
 
 def numbers_of(series: nw.Series[Any]) -> np.ndarray:
@@ -246,7 +245,7 @@ def levels_of(series: nw.Series[Any]) -> tuple[Any, ...]:
         values = [value for value in values if value == value]
         return tuple(int(v) if series.dtype.is_integer() else v for v in values)
     text = series.cast(nw.String) if isinstance(series.dtype, nw.Categorical) else series
-    return tuple(sorted(map(_plain, text.drop_nulls().unique().to_list())))
+    return tuple(sorted(map(plain, text.drop_nulls().unique().to_list())))
 
 
 def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:

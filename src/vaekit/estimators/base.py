@@ -147,10 +147,10 @@ class RowEstimator(TrainedEstimator):
         rows, schema = self._take_in(X, reset=not again)
         seed, device = resolve_seed(self.random_state), self._device()
         architecture = {name: self._params[name] for name in _ARCHITECTURE if name in self._params}
-        if again and architecture != self.fitted_["architecture"]:
-            changed = "; ".join(changes(self.fitted_["architecture"], architecture))
+        if again and (changed := changes(self.fitted_["architecture"], architecture)):
             raise OptionError(
-                f"warm_start goes on with the network as it was ({changed}): set that back, or warm_start=False."
+                f"warm_start goes on with the network as it was ({'; '.join(changed)}): set that back, or "
+                "warm_start=False."
             )
         vars(self).pop("fitted_prior_", None)  # of an earlier fit
         parts = None

@@ -130,8 +130,10 @@ def with_index_of(X: Any, rows: Any) -> Any:
 def _frame(X: Any) -> Any | None:
     if isinstance(X, (np.ndarray, list, tuple)) or scipy.sparse.issparse(X):
         return None
-    if nw.dependencies.is_pandas_dataframe(X) or nw.dependencies.is_pyarrow_table(X):
-        check_names(list(getattr(X, "column_names", X.columns)))
+    if nw.dependencies.is_pandas_dataframe(X):
+        check_names(list(X.columns))
+    if nw.dependencies.is_pyarrow_table(X):
+        check_names(list(X.column_names))
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     return frame if isinstance(frame, nw.DataFrame) else None
 

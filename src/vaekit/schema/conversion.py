@@ -146,9 +146,9 @@ def in_order(values: Any, names: tuple[str, ...], *, named: bool) -> Any:
 
 
 def as_array(values: Any, what: str) -> np.ndarray:
-    """The values as an array, those of a set or an iterator too; DataError if they cannot be one, or are masked."""
+    """The values as an array, those of an iterator too; DataError if they cannot be one, or are masked."""
     check_unmasked(values, what)
-    values = list(values) if isinstance(values, (set, frozenset, Iterator)) else values
+    values = list(values) if isinstance(values, Iterator) else values
     try:
         return np.asarray(values)
     except ValueError as error:
@@ -252,9 +252,9 @@ def checked_pairs(pairs: np.ndarray, n: int, what: str) -> np.ndarray:
 
 
 def _is_number(dtype: Any) -> bool:
-    from pandas.api.types import is_numeric_dtype
+    from pandas.api.types import is_complex_dtype, is_numeric_dtype
 
-    return is_numeric_dtype(dtype)
+    return is_numeric_dtype(dtype) and not is_complex_dtype(dtype)
 
 
 def checked_features(features: Any, n: int) -> Any:

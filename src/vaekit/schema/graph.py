@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 import numpy as np
@@ -133,7 +133,8 @@ class Graph:
         ('1 self-loop dropped.', '1 edge was listed more than once and counts once.')
         """
         check_number("n_nodes", n_nodes, low=0, integer=True, optional=True)
-        edges, names = as_array(edges, "edges"), list(names) if isinstance(names, Iterator) else names
+        edges = as_array(list(edges) if isinstance(edges, Set) else edges, "edges")
+        names = list(names) if isinstance(names, Iterator) else names
         if edges.size == 0:
             edges = edges.reshape(0, 2).astype(np.int64)
         for known in (features, labels, names):
