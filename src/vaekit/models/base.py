@@ -17,6 +17,25 @@ from vaekit.priors import Prior
 
 Noise = Callable[[int, int, int], Tensor]
 
+LOG_SIGMA_RANGE = (-10.0, 5.0)
+
+
+def single(x: Tensor) -> Tensor:
+    """At least float32: where networks run in bfloat16, densities do not."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def diagonal_normal(params: Tensor, *, bounded: bool) -> DiagonalNormal:
+    """A normal from what a network gives.
+
+    Args:
+        params: (..., 2L): means, then log standard deviations.
+        bounded: whether to keep sigma within exp(-10) and exp(5), as is done outside training, whatever the row; in
+            training a wild sigma shows in the objective.
+    """
+    mu, log_sigma = single(params).chunk(2, -1)
+    return DiagonalNormal(mu, log_sigma.clamp(*LOG_SIGMA_RANGE) if bounded else log_sigma)
+
 
 @dataclass(frozen=True, eq=False)
 class Terms:

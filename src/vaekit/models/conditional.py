@@ -12,9 +12,8 @@ from torch.distributions import Distribution
 
 from vaekit.distributions import DiagonalNormal
 from vaekit.likelihoods import Likelihood
-from vaekit.models.base import LatentVariableModel, Noise, Terms
+from vaekit.models.base import LatentVariableModel, Noise, Terms, diagonal_normal, single
 from vaekit.models.building import Architecture, build_decoder, build_encoder, check_images, input_scaling
-from vaekit.models.vae import LOG_SIGMA_RANGE, single
 from vaekit.nn import ACTIVATIONS, MLP, Linear, Standardise
 from vaekit.nn.conv import as_maps
 from vaekit.priors import Prior, StandardNormal
@@ -95,8 +94,7 @@ class ConditionalVAE(nn.Module):
 
     def normal_of(self, params: Tensor) -> DiagonalNormal:
         """A normal from (B, 2L) parameters; outside training sigma stays within exp(-10) and exp(5)."""
-        mu, log_sigma = single(params).chunk(2, -1)
-        return DiagonalNormal(mu, log_sigma if self.training else log_sigma.clamp(*LOG_SIGMA_RANGE))
+        return diagonal_normal(params, bounded=not self.training)
 
 
 class _Given(LatentVariableModel):

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vaekit.distributions import DiagonalNormal
-from vaekit.models.base import LatentVariableModel
-from vaekit.models.vae import LOG_SIGMA_RANGE
+from vaekit.models.base import LatentVariableModel, diagonal_normal
 from vaekit.nn.graph import Adjacency, Features
 from vaekit.pairs import BernoulliPoissonGraph, InnerProductGraph, RandomGraph
 from vaekit.priors import StandardNormal
@@ -143,10 +142,8 @@ class GraphVAE(LatentVariableModel):
 
     def node_posterior(self, x: GraphTensors) -> DiagonalNormal:
         """q(z_i|X, A) of each node: batch shape (N,), event shape (L,)."""
-        mu, log_sigma = self.encoder(x.features, x.adjacency).chunk(2, -1)
-        if not self.training:
-            log_sigma = log_sigma.clamp(*LOG_SIGMA_RANGE)
-        return DiagonalNormal(self.means(mu), log_sigma)
+        q = diagonal_normal(self.encoder(x.features, x.adjacency), bounded=not self.training)
+        return DiagonalNormal(self.means(q.mu), q.log_sigma)
 
     def posterior(self, x: GraphTensors) -> DiagonalNormal:
         """q(Z|X, A): batch shape (1,), event shape (N L,)."""

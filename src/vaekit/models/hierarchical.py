@@ -14,8 +14,7 @@ from torch.distributions import Distribution
 
 from vaekit.distributions import DiagonalNormal
 from vaekit.likelihoods import Likelihood
-from vaekit.models.base import LatentVariableModel, Noise, Terms
-from vaekit.models.vae import LOG_SIGMA_RANGE, single
+from vaekit.models.base import LOG_SIGMA_RANGE, LatentVariableModel, Noise, Terms, single
 from vaekit.nn.conv import Down, ResidualBlock, Up, as_maps, level_sizes
 from vaekit.nn.mlp import ACTIVATIONS
 from vaekit.priors import StandardNormal

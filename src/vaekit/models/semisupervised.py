@@ -11,8 +11,8 @@ from torch.distributions import Categorical
 
 from vaekit.distributions import DiagonalNormal
 from vaekit.likelihoods import Likelihood
+from vaekit.models.base import diagonal_normal, single
 from vaekit.models.building import input_scaling
-from vaekit.models.vae import LOG_SIGMA_RANGE
 from vaekit.nn import MLP
 from vaekit.schema import ColumnStats
 
@@ -113,14 +113,11 @@ class SemiSupervisedVAE(nn.Module):
 
     def posterior(self, x: Tensor, y: Tensor) -> DiagonalNormal:
         r"""q(z|x,y) for x of shape (B, \*shape) and indicators y (..., C) that broadcast with (B, C)."""
-        mu, log_sigma = self.encoder(self.scaling(x).flatten(1), y).float().chunk(2, -1)
-        if not self.training:
-            log_sigma = log_sigma.clamp(*LOG_SIGMA_RANGE)
-        return DiagonalNormal(mu, log_sigma)
+        return diagonal_normal(self.encoder(self.scaling(x).flatten(1), y), bounded=not self.training)
 
     def decode(self, z: Tensor, y: Tensor) -> torch.distributions.Distribution:
         """p(x|y,z) for z (..., L) and indicators y (..., C) that broadcast."""
-        params = self.decoder(z, y).float()
+        params = single(self.decoder(z, y))
         return self.likelihood(params.reshape(*params.shape[:-1], *self.likelihood.param_shape))
 
     def terms(self, x: Tensor, num_samples: int = 1, *, given: Tensor | None = None) -> LabelTerms:

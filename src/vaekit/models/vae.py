@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaekit.distributions import DiagonalNormal
 from vaekit.likelihoods import Likelihood
-from vaekit.models.base import LatentVariableModel
+from vaekit.models.base import LatentVariableModel, diagonal_normal, single
 from vaekit.priors import Prior, StandardNormal
-
-LOG_SIGMA_RANGE = (-10.0, 5.0)
 
 
 class VAE(LatentVariableModel):
@@ -27,6 +24,7 @@ class VAE(LatentVariableModel):
         bounded: whether q's sigma stays within exp(-10) and exp(5) in training too, so that a row far out, where an
             encoder says what it was never taught, cannot end it.
 
+    >>> import torch
     >>> from vaekit.likelihoods import Bernoulli
     >>> from vaekit.nn import MLP
     >>> model = VAE(MLP(6, (16,), 4), MLP(2, (16,), 6), Bernoulli((6,)), latent_dim=2)
@@ -56,20 +54,12 @@ class VAE(LatentVariableModel):
 
     def posterior(self, x: Tensor) -> DiagonalNormal:
         """q(z|x), a diagonal normal; outside training sigma stays within exp(-10) and exp(5), whatever the row."""
-        mu, log_sigma = single(self.encoder(self.scaling(x))).chunk(2, -1)
-        if self.bounded or not self.training:  # else in training a wild sigma shows in the objective
-            log_sigma = log_sigma.clamp(*LOG_SIGMA_RANGE)
-        return DiagonalNormal(mu, log_sigma)
+        return diagonal_normal(self.encoder(self.scaling(x)), bounded=self.bounded or not self.training)
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z)."""
         params = single(self.decoder(z.reshape(-1, self.latent_dim)))
         return self.likelihood(params.reshape(*z.shape[:-1], *self.likelihood.param_shape))
-
-
-def single(x: Tensor) -> Tensor:
-    """At least float32: where networks run in bfloat16, densities do not."""
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 class MeanEncoder(nn.Module):
