@@ -98,25 +98,25 @@ class _Codes(Categorical):
         return super().sample(torch.Size(sample_shape)).float()
 
 
-class DiscretisedLogisticLevels(ValueLikelihood):
-    r"""Levels 0 .. n-1 (grey values) from a rounded logistic variable: mu = m_d + s a, scale = s softplus(b).
+class RoundedLevels(ValueLikelihood):
+    r"""Base of levels 0 .. n-1 (grey values) from rounded logistic variables, whose scales have a floor.
 
-    m_d is the column's mean and s the spread of all values in training; the scale has a floor of 0.05 levels, at which
-    a level next to mu has a probability of 0.9999.
+    Args:
+        shape: of a row.
+        levels: n.
+        loc: (\*shape) or (), in place of the means until these are known.
     """
 
-    name = "discretised_logistic"
     marginal_is_fitted = False
     discrete = True
-    num_params = 2
     floor = 0.05
     loc: Tensor
     spread: Tensor
 
-    def __init__(self, shape: tuple[int, ...], levels: int) -> None:
+    def __init__(self, shape: tuple[int, ...], levels: int, loc: Tensor) -> None:
         super().__init__(shape)
         self.levels = levels
-        self.register_buffer("loc", torch.zeros(shape))
+        self.register_buffer("loc", loc)
         self.register_buffer("spread", torch.ones(()))
 
     @property
@@ -130,13 +130,31 @@ class DiscretisedLogisticLevels(ValueLikelihood):
         return {"levels": levels_up_to(float(stats.high.max()))}
 
     def calibrate(self, stats: ColumnStats) -> None:
-        """Means of the columns and the spread over all values."""
-        self.loc.copy_(stats.mean)
+        """Means, of the columns or of all values, and the spread over all values."""
+        self.loc.copy_(stats.mean if self.loc.shape else stats.mean.mean())
         self.spread.fill_(max(stats.overall_std, 0.5))
 
     def describe_support(self) -> str:
         """0 to levels - 1."""
         return f"whole numbers from 0 to {self.levels - 1}"
+
+    def outside(self, stats: ColumnStats) -> Tensor:
+        """Columns with fractions, negative values or more levels than in training."""
+        return not_whole(stats) | (stats.high > self.levels - 1)
+
+
+class DiscretisedLogisticLevels(RoundedLevels):
+    r"""Levels 0 .. n-1 (grey values) from a rounded logistic variable: mu = m_d + s a, scale = s softplus(b).
+
+    m_d is the column's mean and s the spread of all values in training; the scale has a floor of 0.05 levels, at which
+    a level next to mu has a probability of 0.9999.
+    """
+
+    name = "discretised_logistic"
+    num_params = 2
+
+    def __init__(self, shape: tuple[int, ...], levels: int) -> None:
+        super().__init__(shape, levels, torch.zeros(shape))
 
     def forward(self, params: Tensor) -> Factorised:
         """Discretised logistic in levels."""
@@ -149,7 +167,3 @@ class DiscretisedLogisticLevels(ValueLikelihood):
         """Mean, and the scale of a logistic variable with the column's standard deviation."""
         scale = (stats.std * math.sqrt(3) / math.pi - self.floor).clamp_min(0.02) / self.spread
         return torch.stack([torch.zeros(self.shape), torch.log(torch.expm1(scale)).float()])
-
-    def outside(self, stats: ColumnStats) -> Tensor:
-        """Columns with fractions, negative values or more levels than in training."""
-        return not_whole(stats) | (stats.high > self.levels - 1)

@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaekit.distributions import DiscretisedLogistic
-from vaekit.likelihoods.base import ValueLikelihood, not_whole
-from vaekit.likelihoods.levels import levels_up_to
+from vaekit.likelihoods.levels import RoundedLevels
 from vaekit.schema import ColumnStats
 
 
@@ -93,7 +92,7 @@ class LevelMixture(Distribution):
         return torch.full(self._batch_shape + self._event_shape, math.nan, device=self.mu.device)
 
 
-class LogisticMixture(ValueLikelihood):
+class LogisticMixture(RoundedLevels):
     r"""Levels 0 .. n-1 by a mixture of discretised logistics, in colour with channels that know those before them.
 
     Raw parameters of a value: M logits, M locations mu = m + s a, M scales s softplus(b), and for C channels
@@ -107,18 +106,11 @@ class LogisticMixture(ValueLikelihood):
     """
 
     name = "logistic_mixture"
-    marginal_is_fitted = False
-    discrete = True
-    floor = 0.05
-    loc: Tensor
-    spread: Tensor
 
     def __init__(self, shape: tuple[int, ...], levels: int, components: int = 5) -> None:
-        super().__init__(shape)
-        self.levels, self.components = levels, components
+        super().__init__(shape, levels, torch.zeros(()))
+        self.components = components
         self.num_params = components * (3 + self.channels - 1)
-        self.register_buffer("loc", torch.zeros(()))
-        self.register_buffer("spread", torch.ones(()))
 
     @property
     def channels(self) -> int:
@@ -128,21 +120,7 @@ class LogisticMixture(ValueLikelihood):
     @property
     def settings(self) -> dict[str, int]:
         """The numbers of levels and components."""
-        return {"levels": self.levels, "components": self.components}
-
-    @classmethod
-    def settings_from(cls, stats: ColumnStats) -> dict[str, int]:
-        """Levels = the largest value + 1, or those of a byte; see `levels_up_to`."""
-        return {"levels": levels_up_to(float(stats.high.max()))}
-
-    def calibrate(self, stats: ColumnStats) -> None:
-        """Mean and spread over all values."""
-        self.loc.copy_(stats.mean.mean())
-        self.spread.fill_(max(stats.overall_std, 0.5))
-
-    def describe_support(self) -> str:
-        """0 to levels - 1."""
-        return f"whole numbers from 0 to {self.levels - 1}"
+        return {**super().settings, "components": self.components}
 
     def forward(self, params: Tensor) -> LevelMixture:
         """Mixture of discretised logistics in levels."""
@@ -172,7 +150,3 @@ class LogisticMixture(ValueLikelihood):
         scale = torch.log(torch.expm1(width)).expand_as(mu)
         rest = torch.zeros(self.num_params - 3 * self.components, *self.shape)
         return torch.cat([torch.zeros(mu.shape), mu.float(), scale.float(), rest])
-
-    def outside(self, stats: ColumnStats) -> Tensor:
-        """Columns with fractions, negative values or more levels than in training."""
-        return not_whole(stats) | (stats.high > self.levels - 1)
