@@ -112,9 +112,9 @@ def test_features_multiply_as_the_dense_matrix(kind):
     features, x = Features(graph, dtype=torch.float64), x.double()
     weight, upstream = float64(x.shape[1], 4).requires_grad_(), float64(12, 4, seed=1)
     assert features.shape == tuple(x.shape)
-    torch.testing.assert_close(features @ weight, x @ weight)
-    torch.testing.assert_close(torch.autograd.grad(features @ weight, weight, upstream)[0], x.T @ upstream)
-    assert torch.autograd.gradcheck(lambda w: features @ w, (weight,))
+    torch.testing.assert_close(features.product(weight), x @ weight)
+    torch.testing.assert_close(torch.autograd.grad(features.product(weight), weight, upstream)[0], x.T @ upstream)
+    assert torch.autograd.gradcheck(lambda w: features.product(w), (weight,))
     dense = features.dense()
     assert dense is None if kind == "identity" else torch.equal(dense, x)
 
@@ -123,7 +123,7 @@ def test_features_that_are_not_used_are_the_identity():
     features = Features(featured("dense")[0], use=False)
     assert features.shape == (12, 12) and features.matrix is None and features.dense() is None
     weight = torch.randn(12, 3)
-    assert torch.equal(features @ weight, weight)
+    assert torch.equal(features.product(weight), weight)
 
 
 @KINDS

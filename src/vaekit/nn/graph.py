@@ -77,6 +77,7 @@ class Adjacency:
     Attributes:
         n_nodes: N.
         normalised: (N, N) sparse CSR.
+        edge_weight: (2E,) weights of the edges in `edge_index`.
     """
 
     def __init__(self, graph: Graph, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> None:
@@ -92,7 +93,7 @@ class Adjacency:
         self.normalised = csr_of(looped, device, dtype)
         self._indptr = torch.from_numpy(matrix.indptr.astype(np.int32)).to(device)
         self._indices = torch.from_numpy(matrix.indices.astype(np.int32)).to(device)
-        self._weights = torch.from_numpy(matrix.data).to(device, dtype)
+        self.edge_weight = torch.from_numpy(matrix.data).to(device, dtype)
 
     def __matmul__(self, x: Tensor) -> Tensor:
         return sparse_product(self.normalised, self.normalised, x)
@@ -103,11 +104,6 @@ class Adjacency:
         counts = torch.diff(self._indptr.long())
         rows = torch.repeat_interleave(torch.arange(self.n_nodes, device=self.device), counts)
         return torch.stack([rows, self._indices.long()])
-
-    @property
-    def edge_weight(self) -> Tensor:
-        """(2E,) weights of the edges in `edge_index`."""
-        return self._weights
 
     @cached_property
     def edges(self) -> Tensor:
@@ -180,9 +176,6 @@ class Features:
             self._transposed = csr_of(scipy.sparse.csr_array(values.T), device, dtype)
         else:
             self.matrix = torch.from_numpy(np.ascontiguousarray(values)).to(device, dtype)
-
-    def __matmul__(self, weight: Tensor) -> Tensor:
-        return self.product(weight)
 
     def product(self, weight: Tensor, dropout: float = 0.0) -> Tensor:
         """X @ weight, (N, F) @ (F, c), with dropout on X: on its stored values, or for X = I on nodes."""

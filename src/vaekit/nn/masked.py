@@ -110,7 +110,6 @@ class MaskedNetwork(nn.Module):
         kernel_size: int = 3,
     ) -> None:
         super().__init__()
-        self.in_channels, self.features = in_channels, features
         reach = kernel_size // 2
         self.reach = reach
         self.first_down = nn.Conv2d(in_channels + 1, channels, (reach + 1, kernel_size))
