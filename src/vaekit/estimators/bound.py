@@ -108,6 +108,11 @@ class BoundTraining(RowEstimator):
 
         return score
 
+    def _scores(self, X: Any, num_samples: int) -> tuple[Rows, RowScores]:
+        check_draws("num_samples", num_samples)
+        rows = self._prepare(self._read(X), training=False)
+        return rows, score_rows(self.model_, rows, num_samples)
+
 
 class BoundEstimator(BoundTraining, LatentEstimator):
     """Base of the estimators of a model p(x, z) with its q(z|x)."""
@@ -130,11 +135,6 @@ class BoundEstimator(BoundTraining, LatentEstimator):
         """
         means, stddevs = self._codes(X)
         return means, stddevs
-
-    def _scores(self, X: Any, num_samples: int) -> tuple[Rows, RowScores]:
-        check_draws("num_samples", num_samples)
-        rows = self._prepare(self._read(X), training=False)
-        return rows, score_rows(self.model_, rows, num_samples)
 
     def score_samples(self, X: Any, num_samples: int = 100) -> np.ndarray:
         """Importance-weighted bound on log p(x) of each row, (n,) in nats (Burda et al. 2016, eq. 8)."""

@@ -23,7 +23,7 @@ from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.inputs import like_input, read_array, with_index_of
 from vaekit.estimators.options import check_draws
 from vaekit.evaluation.completion import draws_given, mean_given
-from vaekit.evaluation.likelihood import RowScores, score_independent, score_rows, summarise
+from vaekit.evaluation.likelihood import score_independent, summarise
 from vaekit.models.building import Architecture
 from vaekit.models.conditional import ConditionalMeanEncoder, build_conditional
 from vaekit.models.conditional import ConditionalVAE as Model
@@ -355,12 +355,6 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
                 raise OptionError("Codes without an order have no mean: ask for draws=.")
             return self._in_units(mean_given(self.model_, c, num_samples if self.model_.latent_dim else 1))
 
-    def _scores(self, X: Conditioned, num_samples: int) -> tuple[ConditionedRows, RowScores]:
-        check_draws("num_samples", num_samples)
-        rows = self._prepare(self._read(X), training=False)
-        assert isinstance(rows, ConditionedRows)
-        return rows, score_rows(self.model_, rows, num_samples)
-
     def score_samples(self, X: Any, y: Any = None, num_samples: int = 100, *, condition: Any = None) -> np.ndarray:
         """Importance-weighted bound on log p(x|c) of each row, (n,) in nats (Burda et al. 2016, eq. 8)."""
         return self._scores(Conditioned(X, y, condition), num_samples)[1].log_likelihood.astype(np.float32)
@@ -379,6 +373,7 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
         The independent features beside it know nothing of the condition.
         """
         rows, scores = self._scores(Conditioned.of(X, y, condition), num_samples)
+        assert isinstance(rows, ConditionedRows)
         return summarise(scores, self.model_.likelihood, score_independent(self.independent_, rows.alone))
 
     @property
