@@ -19,6 +19,7 @@ from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.inputs import read_array
 from vaekit.estimators.latent import LatentEstimator
 from vaekit.evaluation.likelihood import active_units
+from vaekit.evaluation.representation import unit_scores
 from vaekit.models.hierarchical import HierarchicalVAE
 
 _ROWS, _VALUES = 1000, 2 * 10**7  # most rows that are looked at, and values
@@ -103,12 +104,10 @@ class View:
         Of a VAE the mean over the rows of its KL to the prior, (mu^2 + sigma^2 - 1) / 2 - log sigma, in nats; of an
         autoencoder the variance of its code.
         """
-        mu = self.judged_codes.astype(np.float64)
         sigma = self.stddevs if self.judged_by == "test" else self.train_stddevs
         if sigma is None:
-            return mu.var(0)
-        sigma = sigma.astype(np.float64)
-        return (0.5 * (mu**2 + sigma**2 - 1) - np.log(sigma)).mean(0)
+            return self.judged_codes.astype(np.float64).var(0)
+        return unit_scores(self.judged_codes, sigma)["kl"]
 
     @cached_property
     def units(self) -> np.ndarray:
