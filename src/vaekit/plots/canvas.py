@@ -11,6 +11,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -42,6 +43,21 @@ def quiet(ax: Axes, title: str = "") -> Axes:
     if title:
         ax.set_title(title, fontsize=9.5, color=INK, loc="left", **PLAIN)
     return ax
+
+
+def histograms(ax: Axes, edges: np.ndarray, filled: tuple[str, np.ndarray], stepped: tuple[str, np.ndarray]) -> None:
+    """The shares of two sets of values, each with its label, in common bins: the first filled, the second a line."""
+    line: dict[str, Any] = {"color": BLUE, "histtype": "step", "lw": 1.5}
+    looks: tuple[dict[str, Any], ...] = ({"color": PALE}, line)
+    for (label, values), look in zip((filled, stepped), looks, strict=True):
+        weights = np.full(len(values), 1 / max(1, len(values)))
+        ax.hist(values, edges.tolist(), weights=weights, label=label, **look)
+
+
+def quiet_bar(bar: Colorbar) -> None:
+    """Give a colour bar the common look."""
+    bar.ax.tick_params(labelsize=8, colors=MUTED, labelcolor=INK)
+    bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
 
 
 def save(fig: Figure, path: Path) -> None:

@@ -74,7 +74,6 @@ def _columns(view: View, y: np.ndarray, shown: list[Any], names: list[str], path
         quiet(ax, short(view.name(column)))
         ax.set_xticks(places, names, rotation=45, ha="right")
         ticks(ax.yaxis)
-    handles, labels = axes[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=9)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False, fontsize=9)
     save(fig, path)
     return f"Mean and standard deviation of each column given each label, in training and in 500 rows drawn{how}."

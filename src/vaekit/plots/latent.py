@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import norm
 
-from vaekit.plots.canvas import INK, MUTED, WIDTH, figure, grid, palette, quiet, save, short, tile
+from vaekit.plots.canvas import INK, MUTED, WIDTH, figure, grid, palette, quiet, quiet_bar, save, short, tile
 from vaekit.plots.labels import class_legend, classes_of
 from vaekit.plots.view import View
 
@@ -137,9 +137,7 @@ def _heat_maps(view: View, path: Path) -> str:
         picture = ax.imshow(decoded[..., column], extent=extent, origin="lower", aspect="auto", cmap="viridis")
         inside = ((view.codes >= [across[0], up[0]]) & (view.codes <= [across[-1], up[-1]])).all(1)
         ax.scatter(*view.codes[inside].T, s=7, color="white", alpha=0.8, edgecolors=INK, linewidths=0.3)
-        bar = fig.colorbar(picture, ax=ax)
-        bar.ax.tick_params(labelsize=8, colors=MUTED, labelcolor=INK)
-        bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
+        quiet_bar(fig.colorbar(picture, ax=ax))
         quiet(ax, short(view.name(column)))
     fig.supxlabel("unit 0", fontsize=9.5, color=INK)
     fig.supylabel("unit 1", fontsize=9.5, color=INK)

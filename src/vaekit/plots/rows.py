@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,11 +13,11 @@ from vaekit.plots.canvas import (
     BLUE,
     INK,
     ORANGE,
-    PALE,
     PLAIN,
     WIDTH,
     figure,
     grid,
+    histograms,
     quiet,
     save,
     short,
@@ -80,8 +79,7 @@ def _sampled_columns(view: View, path: Path) -> str:
     for ax, column, sampled in zip(axes, chosen, draws.T.astype(float), strict=True):
         _marginals(ax, view.columns[:, column], sampled)
         quiet(ax, short(view.name(column)))
-    handles, labels = axes[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=9)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False, fontsize=9)
     save(fig, path)
     return f"Each column's values in training and in 1,000 rows drawn from the model{how}."
 
@@ -95,10 +93,7 @@ def _marginals(ax: Axes, real: np.ndarray, sampled: np.ndarray) -> None:
         edges = np.linspace(low, high, 31)
     else:
         edges = np.array([low - 0.5, low + 0.5])
-    filled: dict[str, Any] = {"color": PALE, "label": "training rows"}
-    line: dict[str, Any] = {"color": BLUE, "label": "samples", "histtype": "step", "lw": 1.5}
-    for values, options in ((real, filled), (sampled, line)):
-        ax.hist(values, edges.tolist(), weights=np.full(len(values), 1 / len(values)), **options)
+    histograms(ax, edges, ("training rows", real), ("samples", sampled))
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ticks(ax.xaxis)

@@ -17,7 +17,7 @@ from vaekit.estimators import TabularVAE
 from vaekit.evaluation.holes import hide
 from vaekit.evaluation.tables import associations, is_levelled, some_columns, some_rows, table_values
 from vaekit.evaluation.tablescores import near_distances
-from vaekit.plots.canvas import BLUE, INK, MUTED, PALE, WIDTH, figure, grid, quiet, save, short, ticks
+from vaekit.plots.canvas import BLUE, INK, PALE, WIDTH, figure, grid, histograms, quiet, quiet_bar, save, short, ticks
 from vaekit.plots.latent import draw_latent
 from vaekit.plots.view import View
 from vaekit.schema import Column
@@ -47,8 +47,7 @@ def draw_marginals(estimator: TabularVAE, X_train: Any, path: Path) -> str:
         quiet(ax, short(column.name))
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
-    handles, labels = axes[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False, fontsize=9)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False, fontsize=9)
     save(fig, path)
     return f"Each column's observed values in training and in {len(drawn):,} rows drawn from the model{how}."
 
@@ -62,10 +61,7 @@ def _histogram(ax: Axes, column: Column, real: np.ndarray, drawn: np.ndarray) ->
         edges = np.arange(low, high + width + 1, width) - 0.5
     else:
         edges = np.linspace(low, high, 31) if high > low else np.array([low - 0.5, low + 0.5])
-    filled: dict[str, Any] = {"color": PALE, "label": "training rows"}
-    line: dict[str, Any] = {"color": BLUE, "label": "samples", "histtype": "step", "lw": 1.5}
-    for values, options in ((real, filled), (drawn, line)):
-        ax.hist(values, edges.tolist(), weights=np.full(len(values), 1 / max(1, len(values))), **options)
+    histograms(ax, edges, ("training rows", real), ("samples", drawn))
     if column.kind == "datetime":  # matplotlib too counts days since 1970
         locator = AutoDateLocator(minticks=2, maxticks=5)  # the fewest that always can be placed
         ax.xaxis.set_major_locator(locator)
@@ -135,9 +131,7 @@ def draw_associations(estimator: TabularVAE, X_train: Any, path: Path) -> str | 
                         j, i, f"{strength[i, j]:.2f}".lstrip("0"), ha="center", va="center", fontsize=7.5, color=ink
                     )
     assert picture is not None
-    bar = fig.colorbar(picture, ax=list(axes), shrink=0.8)
-    bar.ax.tick_params(labelsize=8, colors=MUTED, labelcolor=INK)
-    bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
+    quiet_bar(fig.colorbar(picture, ax=list(axes), shrink=0.8))
     save(fig, path)
     return (
         "How closely two columns hang together, from 0 to 1: |Spearman's rank correlation| of numbers, Cramér's V of "
@@ -153,11 +147,8 @@ def draw_neighbours(estimator: TabularVAE, X_train: Any, X_test: Any, path: Path
     fig = figure(7.5, 3.6)
     ax = quiet(fig.subplots())
     top = float(np.quantile(np.concatenate([samples, held_out]), 0.995)) or 1.0
-    edges = np.linspace(0, top, 31 if len(held_out) >= 100 else 16).tolist()
-    filled: dict[str, Any] = {"color": PALE, "label": f"{len(held_out):,} held-out rows"}
-    line: dict[str, Any] = {"color": BLUE, "label": f"{len(samples):,} samples", "histtype": "step", "lw": 1.5}
-    for values, options in ((held_out, filled), (samples, line)):
-        ax.hist(values, edges, weights=np.full(len(values), 1 / len(values)), **options)
+    edges = np.linspace(0, top, 31 if len(held_out) >= 100 else 16)
+    histograms(ax, edges, (f"{len(held_out):,} held-out rows", held_out), (f"{len(samples):,} samples", samples))
     ax.set_xlabel("distance to the nearest training row")
     ax.set_ylabel("share of rows")
     ax.legend(frameon=False, fontsize=9)

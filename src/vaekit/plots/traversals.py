@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
-from vaekit.plots.canvas import INK, MUTED, PLAIN, WIDTH, figure, quiet, save, short, ticks, tile
+from vaekit.plots.canvas import INK, MUTED, PLAIN, WIDTH, figure, quiet, quiet_bar, save, short, ticks, tile
 from vaekit.plots.view import View
 
 _UNITS, _STEPS = 10, 11  # most units that are walked along, and steps from -3 to 3
@@ -89,8 +89,7 @@ def _walk_columns(view: View, z: np.ndarray, labels: list[str], path: Path) -> N
     axes[-1].set_xticks(at, [short(view.name(c), 18) for c in chosen], rotation=40, ha="right", **PLAIN)
     bar = fig.colorbar(scale, ax=axes, aspect=40, pad=0.01)
     bar.set_label(_axis_label(view), fontsize=9, color=INK)
-    bar.ax.tick_params(labelsize=8, colors=MUTED, labelcolor=INK)
-    bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
+    quiet_bar(bar)
     fig.suptitle("decoded means, in standard deviations of each column", fontsize=9.5, color=INK, x=0.02, ha="left")
     save(fig, path)
 
