@@ -129,8 +129,8 @@ def test_a_split_of_a_large_graph(vaekit_data: object) -> None:
             {"val": 0.5, "test": 0.5},
             "val=0.5 and test=0.5 must be below 1 together, so that edges are left to train on.",
         ),
-        ({"random_state": -1}, "random_state=-1 must be a whole number of at least 0 and at most 4.29497e+09."),
-        ({"random_state": "a"}, "random_state='a' must be a whole number of at least 0 and at most 4.29497e+09."),
+        ({"random_state": -1}, "random_state=-1 must be a whole number of at least 0 and at most 4294967295."),
+        ({"random_state": "a"}, "random_state='a' must be a whole number of at least 0 and at most 4294967295."),
     ],
 )
 def test_options_out_of_range(options: dict[str, object], message: str) -> None:

@@ -885,7 +885,7 @@ def test_parameters_set_after_a_fit_are_of_the_next(cls, tmp_path):
         (
             lambda e: e.elbo(random_state=-1),
             OptionError,
-            "random_state=-1 must be a whole number of at least 0 and at most 4.29497e+09.",
+            "random_state=-1 must be a whole number of at least 0 and at most 4294967295.",
         ),
         (lambda e: e.sample(0), OptionError, "n=0 must be a whole number of at least 1."),
         (
@@ -950,7 +950,7 @@ def test_parts_of_a_split_that_do_not_exist():
         ({"callbacks": 3}, "callbacks must be a list of functions of an epoch's record, or None."),
         (
             {"random_state": -1},
-            "random_state=-1 must be a whole number of at least 0 and at most 4.29497e+09.",
+            "random_state=-1 must be a whole number of at least 0 and at most 4294967295.",
         ),
         ({"verbose": -1}, "verbose=-1 must be a number of at least 0."),
         (

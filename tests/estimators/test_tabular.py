@@ -234,7 +234,7 @@ def test_draws_differ_and_average_to_the_mean():
     vae = TabularVAE(**{**SMALL, "epochs": 40, "patience": None}, learning_rate=0.02).fit(frame)
     m, missing = 200, frame["y"].isna()
     drawn = np.stack([each.loc[missing, "y"] for each in vae.impute(frame, m, random_state=3)])
-    assert len(np.unique(drawn)) == drawn.size
+    assert len(np.unique(drawn)) > 0.99 * drawn.size  # float32 has few enough numbers for two to meet by chance
     mean, se = drawn.mean(0), drawn.std(0, ddof=1) / m**0.5
     expected = vae.impute(frame, num_samples=200).loc[missing, "y"].to_numpy()
     assert (np.abs(mean - expected) <= 5 * se + 0.03 * drawn.std(0)).all()
