@@ -487,6 +487,21 @@ def test_means_stay_within_the_columns_range(kind):
     np.testing.assert_array_equal(point_values(np.array([0.1, 2.0, 1e6]), column), [0.5, 2.0, 4.0])
 
 
+def test_another_type_in_a_constant_column_is_refused():
+    day = datetime.datetime(2020, 1, 1)
+    fitted = {"land": ["DE"] * 30, "one": [1.0] * 30, "yes": [True] * 30, "day": [day] * 30}
+    others = {"land": ([1], "text"), "one": (["1"], "numbers"), "yes": (["no"], "true or false"), "day": ([3], "times")}
+    for of in (pl.DataFrame, pd.DataFrame):
+        frame = of({"x": range(30)} | fitted)
+        schema, _ = infer_schema(*as_frame(frame), {"x": "count"})
+        for name, (cells, wanted) in others.items():
+            changed = of({"x": range(30)} | fitted | {name: cells * 30})
+            with pytest.raises(
+                DataTypeError, match=rf"^Column '{name}' is of type .*\(constant\).*its cells {wanted}\."
+            ):
+                code_table(as_frame(changed)[0], schema)
+
+
 @pytest.mark.parametrize("value", [pd.NA, np.array(["a"]), ["a"], None])
 def test_what_is_no_value_is_no_level(value):
     _, schema, _ = of_polars()

@@ -81,14 +81,19 @@ def code_table(frame: nw.DataFrame[Any], schema: TableSchema) -> np.ndarray:
         out[:, j] = code_column(frame[column.name], column)
     for column in schema.all_columns:
         if column.kind == "constant" and column.levels:
-            _warn_of_others(frame[column.name], column)
+            _check_constant(frame[column.name], column)
     return out
 
 
-def _warn_of_others(series: nw.Series[Any], column: Column) -> None:
-    """Warn where a column that was constant at fit holds other numbers or text."""
-    holds = family(series.dtype)
-    if holds != family(dtype_of(column.dtype)) or holds not in ("text", "numbers") or _has_numbers(series):
+def _check_constant(series: nw.Series[Any], column: Column) -> None:
+    """Refuse other types in a column that was constant at fit, and warn where it holds other numbers or text."""
+    if _is_empty(series):
+        return
+    holds, held, numbered = family(series.dtype), family(dtype_of(column.dtype)), _has_numbers(series)
+    text = holds == "text" and not numbered
+    if holds != "none" and (text, holds == "times") != (isinstance(column.levels[0], str), held == "times"):
+        _refuse(series, column)
+    if holds != held or holds not in ("text", "numbers") or numbered:
         return
     levels: Any = column.levels
     if holds == "numbers":  # perhaps of another precision
@@ -107,7 +112,7 @@ def _warn_of_others(series: nw.Series[Any], column: Column) -> None:
 
 def code_column(series: nw.Series[Any], column: Column) -> np.ndarray:
     """(n,) float64 codes of one column; see `code_table`."""
-    if bool((series.fill_nan(None) if series.dtype.is_float() else series).is_null().all()):
+    if _is_empty(series):
         return np.full(len(series), np.nan)
     number, time = is_number(series), is_time(series)
     if column.kind in LEVELLED:
@@ -127,6 +132,11 @@ def code_column(series: nw.Series[Any], column: Column) -> np.ndarray:
     if time != (column.kind == "datetime") or not (time or number) or (time and _other_clocks(series, column)):
         _refuse(series, column)
     return code_numbers(numbers_of(series), column)
+
+
+def _is_empty(series: nw.Series[Any]) -> bool:
+    """Whether all cells are missing."""
+    return bool((series.fill_nan(None) if series.dtype.is_float() else series).is_null().all())
 
 
 def _other_clocks(series: nw.Series[Any], column: Column) -> bool:
@@ -170,8 +180,8 @@ def _refuse(series: nw.Series[Any], column: Column) -> None:
         zone = getattr(dtype_of(column.dtype), "time_zone", None)
         has, wanted = ("no time zone", f"times in {zone}") if zone else ("a time zone", "times without one")
         raise DataTypeError(f"Column {column.name!r} has {has}, but had {wanted} at fit: convert it.")
-    wanted = "times" if column.kind == "datetime" else "numbers"
-    if column.kind in LEVELLED and not isinstance(column.levels[0], (int, float)):
+    wanted = "times" if family(dtype_of(column.dtype)) == "times" else "numbers"
+    if column.levels and not isinstance(column.levels[0], (int, float)):
         wanted = "text"
     elif column.dtype == "Boolean":
         wanted = "true or false"

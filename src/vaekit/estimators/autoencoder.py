@@ -174,16 +174,29 @@ class Autoencoder(LatentEstimator):
 
     @torch.no_grad()
     def score_samples(self, X: Any) -> np.ndarray:
-        """Minus the mean squared error of each row, (n,), in the data's units squared: higher is better."""
+        """Minus the mean squared error of each row, (n,), in the data's units squared: higher is better.
+
+        Args:
+            X: as of `transform`, with the same errors.
+        """
         parts = [self.model_.squared_errors(x) for x in self._batches(self._read(X))]
         return -torch.cat(parts).cpu().numpy()
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Minus the mean squared error, in the data's units squared: higher is better."""
+        """Mean of `score_samples`: minus the mean squared error; y is ignored, and there for scikit-learn."""
         return float(self.score_samples(X).astype(np.float64).mean())
 
     def evaluate(self, X: Any, num_samples: int | None = None) -> dict[str, Any]:
-        """Mean squared error beside that of predicting the training mean; a deterministic model has no likelihood."""
+        """Mean squared error beside that of predicting the training mean; a deterministic model has no likelihood.
+
+        Args:
+            X: as of `transform`, with the same errors.
+            num_samples: ignored, and there for code that evaluates any model.
+
+        Returns:
+            The keys of `VAE.evaluate`, None where they need a likelihood, and `mean_squared_error` with its standard
+            error and `mean_squared_error_of_mean`, in the data's units squared.
+        """
         rows = self._read(X)
         error, error_se = mean_and_se(-self.score_samples(X).astype(np.float64))
         loc = self.model_.scaling.loc

@@ -132,24 +132,74 @@ class BoundEstimator(BoundTraining, LatentEstimator):
         """Means and standard deviations of q(z|x), each (n, L); of a hierarchy each layer's, given the means above it.
 
         Grey-scale rows under a Bernoulli likelihood are encoded as the means of their binary values.
+
+        Args:
+            X: rows, with the columns or the shape of those of the fit.
+
+        Raises:
+            DataError: X has other columns or another shape than at fit, or values that the likelihood does not know.
         """
         means, stddevs = self._codes(X)
         return means, stddevs
 
     def score_samples(self, X: Any, num_samples: int = 100) -> np.ndarray:
-        """Importance-weighted bound on log p(x) of each row, (n,) in nats (Burda et al. 2016, eq. 8)."""
+        r"""Importance-weighted bound on log p(x) of each row (Burda et al. 2016, eq. 8).
+
+        .. math:: \log \frac1K \sum_{k=1}^K \frac{p(x, z_k)}{q(z_k|x)}, \qquad z_k \sim q(z|x)
+
+        In expectation it rises with K to log p(x). Densities are of the data as given, in their own units.
+
+        Args:
+            X: rows, with the columns or the shape of those of the fit.
+            num_samples: K; time grows with it, memory does not.
+
+        Returns:
+            (n,) float32 in nats, of each row the same however many stand beside it.
+
+        Raises:
+            DataError: X has other columns or another shape than at fit, or values that the likelihood does not know.
+            OptionError: `num_samples` is no whole number above 0.
+
+        >>> from sklearn.datasets import load_iris
+        >>> from vaekit import VAE
+        >>> X = load_iris().data
+        >>> vae = VAE(2, (16,), epochs=2, random_state=0, verbose=0).fit(X)
+        >>> log_px = vae.score_samples(X, num_samples=10)
+        >>> bool((log_px[:5] == vae.score_samples(X[:5], num_samples=10)).all())
+        True
+        """
         return self._scores(X, num_samples)[1].log_likelihood.astype(np.float32)
 
     def score(self, X: Any, y: Any = None, num_samples: int = 100) -> float:
-        """Mean of `score_samples`."""
+        """Mean of `score_samples`, in nats a row, with its arguments and errors; y is ignored."""
         return float(self._scores(X, num_samples)[1].log_likelihood.mean())
 
     def elbo(self, X: Any, num_samples: int = 100) -> np.ndarray:
-        """Evidence lower bound of each row, (n,) in nats, by samples; the KL in closed form where it has one."""
+        r"""Evidence lower bound of each row (Kingma and Welling 2013, eq. 3), (n,) float32 in nats.
+
+        .. math:: E_{q(z|x)} \log p(x|z) - \mathrm{KL}(q(z|x)\,\|\,p(z))
+
+        The first term is a mean over samples, the KL in closed form where it has one, else by the same samples. It
+        stands for the model, whatever `beta` it was trained with.
+
+        Args:
+            X: as of `score_samples`, with the same errors.
+            num_samples: of z for each row.
+        """
         return self._scores(X, num_samples)[1].elbo.astype(np.float32)
 
     def evaluate(self, X: Any, num_samples: int = 100) -> dict[str, Any]:
-        """All scores of the rows together: see `vaekit.evaluation.likelihood.summarise`."""
+        """All scores of the rows together, as `vaekit evaluate --json` prints them.
+
+        Args:
+            X: as of `score_samples`, with the same errors.
+            num_samples: K of `log_likelihood`; the ELBO and its parts are means over the same samples.
+
+        Returns:
+            A dict of means over the rows in nats, each with its standard error as `..._se`: `log_likelihood` (the
+            importance-weighted bound), `elbo`, `reconstruction`, `kl`, `independent` (independent features under the
+            same likelihood) and `gain_over_independent`; with `n`, `samples`, `active_units` and `bits_per_dim`.
+        """
         rows, scores = self._scores(X, num_samples)
         independent = score_independent(self.independent_, rows)
         return summarise(scores, self.model_.likelihood, independent)

@@ -314,12 +314,12 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
         return torch.cat([model.label_posterior(grey(x)).logits.cpu() for x in self._batches(rows)])
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """(n, C) probabilities of the classes, in the order of `classes_`, float32."""
+        """(n, C) probabilities of the classes, in the order of `classes_`, float32; DataError as of `VAE.transform`."""
         rows = self._read(X)
         return self._log_probs(self.model_, rows).softmax(1).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
-        """(n,) the likeliest class of each row."""
+        """(n,) the likeliest class of each row; errors as of `predict_proba`."""
         best = self.predict_proba(X).argmax(1)
         return self.classes_[best]
 

@@ -241,7 +241,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
         return self._code_tensor(self._checked(graph)).cpu().numpy()
 
     def fit_transform(self, graph: Any, y: Any = None, **fit_params: Any) -> np.ndarray:
-        """`fit`, then the codes of the graph's nodes."""
+        """`fit`, with its arguments and errors, then the codes of the graph's nodes, (N, L)."""
         return self.fit(graph, y, **fit_params).transform()
 
     def score_edges(self, pairs: Any, graph: Any = None) -> np.ndarray:
@@ -264,7 +264,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
         return self._random_graph(graph).logits(index).cpu().numpy()
 
     def predict_edges(self, pairs: Any, graph: Any = None) -> np.ndarray:
-        """Probability of an edge for each pair, (m,) float32; arguments as in `score_edges`.
+        """Probability of an edge for each pair, (m,) float32; arguments and errors as in `score_edges`.
 
         Under ``objective="reweighted"`` edges count many times over in training, so that the probabilities rank the
         pairs but lie far above the share of pairs that have an edge.

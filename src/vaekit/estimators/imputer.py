@@ -55,7 +55,12 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit a copy of the estimator to the table X."""
+        """Fit a copy of the estimator to the table X.
+
+        Args:
+            X: as of `TabularVAE.fit`, with the same errors.
+            y: ignored, and there for scikit-learn.
+        """
         copied: Any = clone(self.estimator)
         self.estimator_ = copied.fit(X, y)
         self.n_features_in_ = self.estimator_.n_features_in_
@@ -65,7 +70,11 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Any:
-        """The table with its missing cells filled, its columns in the order of the fit."""
+        """The table with its missing cells filled, its columns in the order of the fit.
+
+        Args:
+            X: as of `TabularVAE.impute`, with the same errors.
+        """
         check_is_fitted(self, "estimator_")
         return self.estimator_.impute(
             self._in_order(X), statistic=self.statistic, num_samples=self.num_samples, random_state=self.random_state

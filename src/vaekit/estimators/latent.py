@@ -56,7 +56,14 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
         return tuple(torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True))
 
     def transform(self, X: Any) -> np.ndarray:
-        """Codes (n, L) of the rows, float32: of a probabilistic model the posterior means."""
+        """Codes (n, L) of the rows, float32: of a probabilistic model the posterior means E[z|x].
+
+        Args:
+            X: rows, with the columns or the shape of those of the fit.
+
+        Raises:
+            DataError: X has other columns or another shape than at fit, or values that the model does not know.
+        """
         return self._codes(X)[0]
 
     @torch.no_grad()
@@ -70,11 +77,28 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
         return torch.cat(parts).numpy()
 
     def inverse_transform(self, Z: Any) -> Any:
-        """Rows from codes (n, L), in the data's units: of a probabilistic model the means of p(x|z)."""
+        """Rows from codes, in the data's units: of a probabilistic model the means E[x|z].
+
+        Args:
+            Z: (n, L) finite numbers.
+
+        Returns:
+            n rows in a container like that of the data, of floating-point numbers.
+
+        Raises:
+            DataError: Z does not have a column for each latent unit.
+        """
         return like_input(self._means(Z), self.schema_, as_data=False)
 
     def reconstruct(self, X: Any) -> Any:
-        """Rows, encoded and decoded: a container like that of the data, with the index of a pandas DataFrame."""
+        """Rows, encoded and decoded: `inverse_transform` of their `transform`.
+
+        Args:
+            X: as of `transform`, with the same errors.
+
+        Returns:
+            A container like that of the data, with the index of X where it is a pandas DataFrame.
+        """
         return self._rebuilt(X, self._codes(X)[0])
 
     def _rebuilt(self, X: Any, codes: np.ndarray) -> Any:

@@ -144,15 +144,33 @@ class PixelCNN(DensityEstimator):
         return rows, score_density(self.model_, rows)
 
     def score_samples(self, X: Any, num_samples: int | None = None) -> np.ndarray:
-        """log p(x) of each row, (n,) in nats: exact. `num_samples` is for code that scores any model, and ignored."""
+        r"""log p(x) of each image, (n,) float32 in nats: exact, not a bound (van den Oord et al. 2016, eq. 1).
+
+        .. math:: \log p(x) = \sum_i \log p(x_i | x_1, \dots, x_{i-1})
+
+        Args:
+            X: images of the shape of those of the fit.
+            num_samples: ignored, and there for code that scores any model.
+
+        Raises:
+            DataError: X has another shape than at fit, or values that the likelihood does not know.
+        """
         return self._scores(X)[1].astype(np.float32)
 
     def score(self, X: Any, y: Any = None, num_samples: int | None = None) -> float:
-        """Mean of `score_samples`."""
+        """Mean of `score_samples`, in nats an image; y and `num_samples` are ignored."""
         return float(self._scores(X)[1].mean())
 
     def evaluate(self, X: Any, num_samples: int | None = None) -> dict[str, Any]:
-        """All scores of the rows together, under the names of `vaekit evaluate --json`; `num_samples` has no use."""
+        """All scores of the images together, as `vaekit evaluate --json` prints them.
+
+        Args:
+            X: as of `score_samples`, with the same errors.
+            num_samples: ignored, and there for code that evaluates any model.
+
+        Returns:
+            The keys of `VAE.evaluate`, None where they are of a latent code.
+        """
         rows, scores = self._scores(X)
         return summarise_density(scores, self.model_.likelihood, score_independent(self.independent_, rows))
 
@@ -160,6 +178,13 @@ class PixelCNN(DensityEstimator):
         """Draw n images pixel by pixel, in a container like that of the data.
 
         Grey-scale values under a Bernoulli likelihood come back as 0 and the largest grey level.
+
+        Args:
+            n: images to draw.
+            random_state: of the draws.
+
+        Raises:
+            OptionError: `n` is no whole number above 0, or `random_state` no seed.
         """
         return self._sample(n, random_state, lambda count: self.model_.sample(count))
 

@@ -226,7 +226,7 @@ class TabularVAE(BoundEstimator):
         return self.model_.decode(z).points()
 
     def inverse_transform(self, Z: Any) -> Any:
-        """A table from codes (n, L): of each cell the mean of p(x|z), or its mode where it is binary or categorical."""
+        """As of `VAE`, a table: of each cell the mean of p(x|z), or its mode where it is binary or categorical."""
         parts = self._cut(self._means(Z))
         values = [point_values(part, column) for part, column in zip(parts, self.schema_.modelled, strict=True)]
         return finish(make_table(self.schema_, len(parts[0]), values), self.schema_.container)

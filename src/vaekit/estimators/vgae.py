@@ -287,7 +287,7 @@ class VGAE(GraphEstimator):
 
     @torch.no_grad()
     def posterior(self, graph: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        """Means and standard deviations of q(z_i|X, A), each (N, L) float32; the graph as in `transform`."""
+        """Means and standard deviations of q(z_i|X, A), each (N, L) float32; the graph and errors as in `transform`."""
         x = self._tensors_of(self._checked(graph), next(self.model_.parameters()).device)
         q = self.model_.node_posterior(x)
         return q.mean.cpu().numpy(), q.stddev.cpu().numpy()
@@ -314,7 +314,7 @@ class VGAE(GraphEstimator):
         return float(np.mean(values))
 
     def score(self, graph: Any = None, y: Any = None) -> float:
-        """The bound on log p(A) in nats a graph: higher is better."""
+        """`elbo` of the graph by 10 samples, in nats a graph: higher is better; y is ignored."""
         return self.elbo(graph)
 
     def _bound(self, graph: Graph, num_samples: int) -> float:
