@@ -40,7 +40,7 @@ from vaekit.models.vae import VAE
 from vaekit.randomness import isolated_rng
 
 REFERENCE = 1000  # training rows that rows are compared with
-_SAMPLES = 50  # codes of each row
+_SAMPLES = 200  # codes of each row
 _EQUAL = 1e-3  # nats within which values are alike, as rounding depends on the batch
 _FARTHEST = 1e20  # numbers further out count as these
 _TAIL, _FEWEST = 0.1, 10  # share of the training rows that the exponential tail is fitted to, and their least number
