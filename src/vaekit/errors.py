@@ -196,6 +196,16 @@ def check_choice(name: str, value: Any, known: Iterable[Any]) -> None:
     faults.raise_if_any()
 
 
+def a_kind(thing: object) -> str:
+    """What a thing is: the name of its class after "a" or "an".
+
+    >>> a_kind(ValueError()), a_kind(OverflowError())
+    ('a ValueError', 'an OverflowError')
+    """
+    name = type(thing).__name__
+    return f"a{'n' if name[0] in 'AEIO' else ''} {name}"
+
+
 def count(number: int, what: str) -> str:
     """A number of things.
 

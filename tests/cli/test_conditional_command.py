@@ -117,6 +117,32 @@ def test_other_labels_are_other_data(tmp_path, capsys):
     assert told == f"{run} cannot be resumed with other settings (the labels are others); use --overwrite."
 
 
+def test_names_and_numbers_of_labels_are_not_mixed_up(folder, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    images, out = rng.integers(0, 17, (20, 8, 8)).astype(np.uint8), tmp_path / "scores.npy"
+    for name in ("3", "7", "cat"):
+        path = tmp_path / ("cats" if name == "cat" else "digits") / name / "0.png"
+        path.parent.mkdir(parents=True)
+        Image.fromarray(images[int(name) if name.isdecimal() else 0]).save(path)
+    run = folder / "DIGITS"
+    assert main(["score", str(run), str(tmp_path / "digits"), "--samples", "5", "-o", str(out)]) == 0
+    expected = vaekit.load(run).score_samples(images[[3, 7]], [3, 7], 5)
+    np.testing.assert_allclose(np.load(out)[:, 0], expected, rtol=1e-5)
+    told = complaint(capsys, "score", run, tmp_path / "cats", "-o", out)
+    assert told == (
+        f"The labels of {str(tmp_path / 'cats')!r} have names and those of the RUN numbers, so what goes with what is "
+        "not known: give labels of the same kind as at fit."
+    )
+
+
+def test_without_latent_units_there_is_no_code_to_write(tmp_path, capsys):
+    np.savez(tmp_path / "iris.npz", X=X, y=Y)
+    run = tmp_path / "RUN"
+    assert main(["fit", str(tmp_path / "iris.npz"), "-o", str(run), *QUICK, "--set", "latent_dim=0"]) == 0
+    told = complaint(capsys, "encode", run, tmp_path / "iris.npz", "-o", tmp_path / "codes.csv")
+    assert told == f"{run} holds a model without latent units, which has no code."
+
+
 def test_subfolders_are_told_by_name(tmp_path, capsys):
     rng = np.random.default_rng(0)
     for name in [*(f"{c}/{i}" for c in "ab" for i in range(10)), "only/b/0", "more/b/0", "more/c/0"]:

@@ -26,6 +26,16 @@ def test_columns_keep_their_names_and_order(tmp_path):
     )
 
 
+def test_one_row_of_a_frame_keeps_its_names_and_the_precision_of_the_fit():
+    frame = pd.DataFrame({"a": [100_000.0, 100_001.0, *np.linspace(2e4, 2e5, 148)], "b": X[:, 0]})
+    cvae = ConditionalVAE(**SMALL).fit(X[:, 2:], condition=frame)
+    scores = cvae.score_samples(X[:2, 2:], condition=frame[:2])  # these two alone would look too much alike
+    for i in range(2):
+        np.testing.assert_allclose(cvae.score_samples(X[i : i + 1, 2:], condition=frame.iloc[i]), scores[i], rtol=1e-5)
+    with pytest.raises(DataError, match=r"^condition has the columns 'b', 'a', but ConditionalVAE was fitted with"):
+        cvae.score_samples(X[:1, 2:], condition=frame.iloc[0][["b", "a"]])
+
+
 def test_times_that_32_bits_do_not_tell_apart():
     with pytest.raises(DataError) as caught:
         ConditionalVAE(**SMALL).fit(X[:50], condition=1.7e9 + np.arange(50))

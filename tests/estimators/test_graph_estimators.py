@@ -1072,7 +1072,7 @@ SPAN = np.arange(34.0)[:, None]
         (np.eye(34), {}, np.eye(34)),
         (scipy.sparse.csr_array(3 * np.eye(34)), {}, 3 * np.eye(34)),
         (np.full((34, 1), 4.0), {"unit_features": True}, np.ones((34, 1))),
-        (np.full((34, 1), 4.0), {}, np.full((34, 1), 4.0)),
+        (np.full((34, 2), [4.0, -1e6]), {}, np.full((34, 2), [1.0, -1.0])),
         (np.hstack([np.eye(34), SPAN]), {}, np.hstack([np.eye(34), (SPAN - 16.5) / SPAN.std()])),
     ],
 )

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 import scipy.sparse
 
+import vaekit
 from vaekit import VAE, ConditionalVAE, VAEClassifier
 from vaekit.data.rows import Rows
 from vaekit.errors import DataError, OptionError
@@ -44,6 +45,29 @@ def test_values_that_32_bits_cannot_tell_apart(column):
         DataError, match="The values in column 'b' are too large beside their spread for 32-bit numbers"
     ):
         VAE(**SMALL).fit(frame)
+
+
+def test_precision_is_that_of_the_rows_of_the_fit():
+    X = np.column_stack([RNG.integers(20_000, 200_000, 40), RNG.normal(size=40)])
+    X[:2, 0] = 100_000, 100_001
+    vae = VAE(**SMALL, likelihood="gaussian").fit(X)
+    np.testing.assert_allclose(vae.transform(X[:2]), vae.transform(X)[:2], rtol=1e-5)
+    with pytest.raises(DataError, match="too large"):
+        vae.transform([[1e39, 0.0]])
+
+
+def test_read_only_codes_are_decoded():
+    X = RNG.normal(size=(40, 3))
+    vae = VAE(**SMALL).fit(X)
+    Z = vae.transform(X)
+    Z.flags.writeable = False
+    assert vae.inverse_transform(Z).shape == X.shape
+
+
+def test_numpy_settings_are_saved(tmp_path):
+    vae = VAE(**{**SMALL, "learning_rate": np.float32(1e-3), "kl_warmup": np.float32(2)}).fit(RNG.normal(size=(40, 3)))
+    vae.save(tmp_path / "model")
+    assert vaekit.load(tmp_path / "model").history_ == vae.history_
 
 
 def test_two_values_are_drawn_as_two_values():

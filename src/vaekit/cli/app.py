@@ -176,7 +176,9 @@ def score(
     run: Run,
     data: Data,
     output: Out,
-    samples: Annotated[int, typer.Option(min=1, help="Importance samples of each row.")] = 100,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Importance samples of each row.", show_default="100")
+    ] = None,
     cells: Annotated[
         bool, typer.Option("--cells", help="Of a tabular model: each cell given the others of its row instead.")
     ] = False,

@@ -81,6 +81,8 @@ def fit_run(
         if any("\ud800" <= letter <= "\udfff" for letter in name):  # how Python holds bytes that are not UTF-8
             raise OptionError(f"{name!a} is no name in UTF-8, as a report must be: rename it.")
     _check_place(folder, resume=resume, overwrite=overwrite)
+    if Path(source).is_dir() and folder.resolve().is_relative_to(Path(source).resolve()):
+        raise RunError(f"{folder} lies in {source}, which holds the data: choose another folder.")
     if model in GRAPH_MODELS and kind is None:
         kind = "graph"
     estimator: Any = None

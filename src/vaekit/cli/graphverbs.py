@@ -11,7 +11,7 @@ import numpy as np
 from vaekit.cli.output import check_output, sources_of, write_rows
 from vaekit.cli.owndata import own_graph
 from vaekit.data.graphs import WRITTEN_GRAPHS, write_graph
-from vaekit.errors import OptionError
+from vaekit.errors import OptionError, a_kind
 from vaekit.estimators import GAE, load
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.runs import read_config
@@ -25,7 +25,7 @@ def write_links(run: Path, output: Path, *, k: int, node: str | None, device: st
     check_output(output, sources_of(run), endings=(".csv", ".parquet"))
     estimator = load(run, device=device)
     if not isinstance(estimator, GraphEstimator):
-        raise OptionError(f"{run} holds a {type(estimator).__name__}, which knows no links; fit a graph.")
+        raise OptionError(f"{run} holds {a_kind(estimator)}, which knows no links; fit a graph.")
     graph = _known_graph(run, estimator)
     place: Any = node
     if node is not None and graph.names is None:

@@ -187,15 +187,26 @@ def labels_as_fitted(config: dict[str, Any], data: Dataset) -> tuple[Any, Any]:
     """Labels of the rows and of the test rows, numbered by their names as those of a RUN's data are.
 
     Raises:
-        DataError: there are names that the RUN's data do not have.
+        DataError: there are names that the RUN's data do not have, or only one of the two has names.
     """
     known, names = (config.get("data") or {}).get("label_names"), data.label_names
-    if known is None or names is None or config["model"] != ConditionalVAE.__name__:
+    if (known is None and names is None) or data.y is None or config["model"] != ConditionalVAE.__name__:
         return data.y, data.y_test
-    others = [name for name in names if name not in known]
-    if others:
-        raise DataError(f"{data.name!r} has the label {others[0]!r}, which the fit has not seen: one of {join(known)}.")
-    numbers = np.array([known.index(name) for name in names])
+    if known is None and names is not None and all(name.isdecimal() for name in names):
+        numbers = np.array([int(name) for name in names])
+    elif known is None or names is None:
+        has, lacks = ("the RUN's data", repr(data.name)) if names is None else (repr(data.name), "those of the RUN")
+        raise DataError(
+            f"The labels of {has} have names and {lacks} numbers, so what goes with what is not known: give labels of "
+            "the same kind as at fit."
+        )
+    else:
+        others = [name for name in names if name not in known]
+        if others:
+            raise DataError(
+                f"{data.name!r} has the label {others[0]!r}, which the fit has not seen: one of {join(known)}."
+            )
+        numbers = np.array([known.index(name) for name in names])
     y, y_test = (None if part is None else numbers[part] for part in (data.y, data.y_test))
     return y, y_test
 
@@ -228,6 +239,7 @@ def fingerprint_of(*parts: Any) -> str:
         arrays = (part.data, part.indices, part.indptr) if scipy.sparse.issparse(part) else (np.asarray(part),)
         for array in arrays:
             digest.update(f"{array.dtype}{array.shape}".encode())
+            array = array.view(np.int64) if array.dtype.kind in "mM" else array  # times have no buffer
             digest.update(np.ascontiguousarray(array).astype(array.dtype if array.dtype != object else str).data)
     return digest.hexdigest()
 

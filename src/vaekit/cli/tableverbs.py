@@ -10,12 +10,12 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from vaekit.cli.output import check_output, write_lazily, write_rows
+from vaekit.cli.output import check_output, sources_of, write_lazily, write_rows
 from vaekit.cli.split import read_data
 from vaekit.data.csvtext import MISSING, is_numeral
 from vaekit.data.frames import as_frame, dtype_of, missing_in
 from vaekit.data.streams import is_lazy, lazily, typed, without_values
-from vaekit.errors import OptionError, check_choice
+from vaekit.errors import OptionError, a_kind, check_choice
 from vaekit.estimators import TabularVAE, load
 from vaekit.runs import read_config
 from vaekit.schema import Column, TableSchema
@@ -38,12 +38,11 @@ def impute_data(
     if statistic is not None and draws is not None:
         raise OptionError("--statistic has no use beside --draws, which fills in draws: leave one of them out.")
     check_choice("statistic", statistic or "mean", ["mean", "median"])
-    check_output(output, [source], TABLES)
+    check_output(output, [source, *sources_of(run)], TABLES)
     estimator = load(run, device=device)
     if not isinstance(estimator, TabularVAE):
         raise OptionError(
-            f"{run} holds a {type(estimator).__name__}, which does not fill missing cells; fit a tabular model: "
-            "--model tabular."
+            f"{run} holds {a_kind(estimator)}, which does not fill missing cells; fit a tabular model: --model tabular."
         )
     data = read_data(source, kind or (read_config(run).get("data") or {}).get("asked_kind"), tabular=True)
     if data.kind in ("graph", "images"):
@@ -167,7 +166,7 @@ def _value(text: str) -> Any:
 def write_cell_scores(run: Path, estimator: Any, parts: list[Any], samples: int, output: Path) -> None:
     """Write log p(x_d | x_-d) of each cell of a table; nothing where there is none."""
     if not isinstance(estimator, TabularVAE):
-        raise OptionError(f"--cells is for a tabular model; {run} holds a {type(estimator).__name__}.")
+        raise OptionError(f"--cells is for a tabular model; {run} holds {a_kind(estimator)}.")
 
     def score(X: Any) -> Any:
         return as_frame(estimator.cell_scores(X, samples))[0].to_polars().fill_nan(None)

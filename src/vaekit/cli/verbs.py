@@ -29,7 +29,7 @@ from vaekit.cli.split import read_data, split_data
 from vaekit.cli.tableverbs import as_fitted, given_values, write_cell_scores
 from vaekit.data.rows import spaced
 from vaekit.data.sources import read
-from vaekit.errors import OptionError, RunError, check_choice
+from vaekit.errors import OptionError, RunError, a_kind, check_choice
 from vaekit.estimators import GAE, VAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, VAEClassifier, load
 from vaekit.estimators.graph import GraphEstimator
 from vaekit.evaluation import Annealing
@@ -38,6 +38,7 @@ from vaekit.runs import read_config
 from vaekit.schema import Dataset
 
 _SAMPLES = 16  # rows, where nothing else is asked for
+_SCORE_SAMPLES = 100  # importance samples of each row, likewise
 
 
 def evaluate_run(
@@ -60,12 +61,9 @@ def evaluate_run(
     if kind is not None and source is None:
         raise OptionError("--kind says how to read DATA: name DATA too, or leave it out.")
     estimator = _load(run, device)
-    if samples is not None and isinstance(estimator, (Autoencoder, PixelCNN, GAE)):
-        raise OptionError(
-            f"--samples is for a model that is scored by samples; {run} holds a {type(estimator).__name__}."
-        )
+    _check_samples(run, estimator, samples)
     if ais and not isinstance(estimator, VAE):
-        raise OptionError(f"--ais is for a VAE of rows; {run} holds a {type(estimator).__name__}.")
+        raise OptionError(f"--ais is for a VAE of rows; {run} holds {a_kind(estimator)}.")
     if isinstance(estimator, GraphEstimator):
         summary = _graph_data(run, source, kind).evaluate(estimator, samples)
         title = f"{run}: a graph of {summary['n_nodes']:,} nodes"
@@ -136,7 +134,7 @@ def sample_run(
     if prior == "fitted" and not hasattr(estimator, "fit_prior"):
         raise OptionError(f"--prior fitted needs the latent codes of rows, which {run} has not.")
     if given and not isinstance(estimator, TabularVAE):
-        raise OptionError(f"--given is for a tabular model; {run} holds a {type(estimator).__name__}.")
+        raise OptionError(f"--given is for a tabular model; {run} holds {a_kind(estimator)}.")
     options: dict[str, Any] = _condition(run, estimator, label)
     if isinstance(estimator, GraphEstimator):
         sample_graph(run, estimator, output, n=n, seed=seed)
@@ -152,7 +150,7 @@ def sample_run(
         options["prior"] = prior
     if given:
         options["given"] = given_values(given, estimator.schema_)
-    if prior == "fitted":
+    if prior == "fitted" and not hasattr(estimator, "fitted_prior_"):  # a saved model may have one
         estimator.fit_prior(own_data(run, advice="fit it again.").X_train)
     write_rows(estimator.sample(n or _SAMPLES, seed, **options), output)
 
@@ -161,7 +159,7 @@ def _condition(run: Path, estimator: Any, label: str | None) -> dict[str, Any]:
     """The label that samples are drawn given, in its own type, as an option of `sample`."""
     if not isinstance(estimator, ConditionalVAE):
         if label is not None:
-            raise OptionError(f"--label is for a conditional model; {run} holds a {type(estimator).__name__}.")
+            raise OptionError(f"--label is for a conditional model; {run} holds {a_kind(estimator)}.")
         return {}
     classes = estimator.condition_.classes
     if classes is None:
@@ -178,7 +176,7 @@ def _condition(run: Path, estimator: Any, label: str | None) -> dict[str, Any]:
 
 def encode_data(run: Path, source: str, output: Path, *, kind: str | None, device: str) -> None:
     """Write codes; see `vaekit encode --help`."""
-    check_output(output, [source])
+    check_output(output, [source, *sources_of(run)])
     estimator = _load(run, device)
     _check_codes(run, estimator)
     if isinstance(estimator, GraphEstimator):
@@ -190,7 +188,7 @@ def encode_data(run: Path, source: str, output: Path, *, kind: str | None, devic
 
 def reconstruct_data(run: Path, source: str, output: Path, *, kind: str | None, device: str) -> None:
     """Write reconstructions; see `vaekit reconstruct --help`."""
-    check_output(output, [source])
+    check_output(output, [source, *sources_of(run)])
     estimator = _row_model(run, device, "reconstruct")
     _check_codes(run, estimator)
     check_shape(output, estimator.schema_.shape)
@@ -206,11 +204,13 @@ def reconstruct_data(run: Path, source: str, output: Path, *, kind: str | None, 
 
 
 def score_data(
-    run: Path, source: str, output: Path, *, samples: int, cells: bool, kind: str | None, device: str
+    run: Path, source: str, output: Path, *, samples: int | None, cells: bool, kind: str | None, device: str
 ) -> None:
     """Write scores of each row; see `vaekit score --help`."""
-    check_output(output, [source])
+    check_output(output, [source, *sources_of(run)])
     estimator = _row_model(run, device, "score")
+    _check_samples(run, estimator, samples)
+    samples = samples or _SCORE_SAMPLES
     parts = _parts(run, source, kind, estimator)
     if cells:
         write_cell_scores(run, estimator, parts, samples, output)
@@ -246,9 +246,16 @@ def _row_model(run: Path, device: str, verb: str) -> Any:
     return estimator
 
 
+def _check_samples(run: Path, estimator: Any, samples: int | None) -> None:
+    if samples is not None and isinstance(estimator, (Autoencoder, PixelCNN, GAE)):
+        raise OptionError(f"--samples is for a model that is scored by samples; {run} holds {a_kind(estimator)}.")
+
+
 def _check_codes(run: Path, estimator: Any) -> None:
     if isinstance(estimator, PixelCNN):
         raise OptionError(f"{run} holds a PixelCNN, which has no latent code; fit a vae to encode and reconstruct.")
+    if isinstance(estimator, ConditionalVAE) and estimator.model_.latent_dim == 0:
+        raise OptionError(f"{run} holds a model without latent units, which has no code.")
 
 
 def _refuse_graph(data: Dataset, source: str) -> None:

@@ -255,7 +255,7 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
         if Z.shape[1] != self.model_.latent_dim:
             raise DataError(f"Z has {Z.shape[1]} columns, but the code has {self.model_.latent_dim} units.")
         c = self._code(y, condition, len(Z), "Z")
-        parts = zip(torch.from_numpy(Z).to(c.device).split(BATCH), c.split(BATCH), strict=True)
+        parts = zip(torch.tensor(Z, device=c.device).split(BATCH), c.split(BATCH), strict=True)
         means = torch.cat([self.model_.given(c).decode(z).mean.cpu() for z, c in parts])
         return self._in_units(means)
 

@@ -48,7 +48,7 @@ class ConditionSchema:
         _check_one(y, condition)
         if condition is not None:
             columns = _names(condition)
-            return cls(_narrow(_vectors(condition), columns).shape[1], columns=columns)
+            return cls(_narrow(_vectors(condition), columns, fitted=True).shape[1], columns=columns)
         classes = np.unique(_labels(y))
         return cls(len(classes), classes)
 
@@ -86,8 +86,10 @@ class ConditionSchema:
         return np.eye(self.width, dtype=np.float32)[numbers]
 
     def _code_vectors(self, condition: Any, n: int | None, what: str) -> np.ndarray:
-        values = _vectors(condition)
+        values, names = _vectors(condition), _names(condition)
         if np.ndim(condition) == 1 and len(condition) == self.width and (self.width > 1 or n != 1):
+            if hasattr(condition, "iloc") and condition.index.inferred_type == "string":  # a row of a DataFrame
+                names = tuple(condition.index)
             values = np.broadcast_to(values.T, (1 if n is None else n, self.width)).copy()
         if values.shape[1] != self.width:
             raise DataError(
@@ -95,13 +97,12 @@ class ConditionSchema:
                 f"fitted with {self.width}."
             )
         _check_length("condition", len(values), n, what)
-        names = _names(condition)
         if self.columns is not None and names is not None and names != self.columns:
             raise DataError(
                 f"condition has the columns {join(list(names))}, but ConditionalVAE was fitted with "
                 f"{join(list(self.columns))}, in this order."
             )
-        return _narrow(values, self.columns)
+        return _narrow(values, self.columns, fitted=False)
 
     def to_json(self) -> dict[str, Any]:
         """A dict of JSON types."""
@@ -179,7 +180,7 @@ def _names(condition: Any) -> tuple[str, ...] | None:
     return None if names is None else tuple(map(str, names))
 
 
-def _narrow(values: np.ndarray, names: tuple[str, ...] | None) -> np.ndarray:
-    """(n, C) numbers as float32; DataError where that would not tell them apart."""
-    check_precision(values, None if names is None else list(names), " of condition")
+def _narrow(values: np.ndarray, names: tuple[str, ...] | None, *, fitted: bool) -> np.ndarray:
+    """(n, C) numbers as float32; DataError where that would not hold them or, of those of the fit, tell them apart."""
+    check_precision(values, None if names is None else list(names), " of condition", spread=fitted)
     return values.astype(np.float32)

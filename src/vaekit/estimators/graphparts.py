@@ -51,16 +51,18 @@ def feature_hint(graph: Graph, fitted: Graph) -> str:
 def feature_scaling(graph: Graph) -> tuple[np.ndarray, np.ndarray] | None:
     """(F,) locations and scales by which dense features are standardised; None where all are used as they are.
 
-    Columns that lie from 0 to 1, as indicators and shares do, and constant ones stay: location 0, scale 1.
+    Columns that lie from 0 to 1, as indicators and shares do, stay: location 0, scale 1. Other constant ones
+    become 1 or -1.
     """
     if not isinstance(graph.features, np.ndarray) or not graph.features.size:
         return None
     values = graph.features.astype(np.float64)
     low, high = values.min(0), values.max(0)
-    kept = ((low >= 0) & (high <= 1)) | (low == high)
+    kept, constant = (low >= 0) & (high <= 1), low == high
     if kept.all():
         return None
-    return np.where(kept, 0.0, values.mean(0)), np.where(kept, 1.0, values.std(0))
+    scale = np.where(constant, np.abs(low), values.std(0))
+    return np.where(kept | constant, 0.0, values.mean(0)), np.where(kept, 1.0, scale)
 
 
 def check_validation(graph: Graph, split: EdgeSplit) -> None:

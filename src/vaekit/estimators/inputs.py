@@ -74,7 +74,7 @@ def read_array(estimator: BaseEstimator, X: Any, *, reset: bool) -> tuple[Any, A
     if known and names and list(known) != list(map(str, names)) and sorted(known) == sorted(map(str, names)):
         raise DataError("The columns of X stand in another order than at fit.")  # scikit-learn looks at text only
     _check_finite(values, names)
-    check_precision(values, names)
+    check_precision(values, names, spread=reset)
     schema = ArraySchema(
         shape=shape,
         dtype=str(values.dtype),
@@ -173,20 +173,28 @@ def _check_finite(values: Any, names: list[str] | None) -> None:
     )
 
 
-def check_precision(values: Any, names: list[str] | None, what: str = "") -> None:
-    """Raise DataError for columns whose values 32-bit numbers would not tell apart."""
+def check_precision(values: Any, names: list[str] | None, what: str = "", *, spread: bool = True) -> None:
+    """Raise DataError for columns whose values 32-bit numbers would not tell apart, or not hold.
+
+    Args:
+        values: (n, D) numbers.
+        names: of the columns.
+        what: is named besides.
+        spread: whether these are the rows of the fit, whose spread says what is to be told apart.
+    """
     if values.dtype.itemsize < 4 or values.dtype == np.float32:
         return
     if scipy.sparse.issparse(values):
         exact: Any = values.astype(np.float64)
         ends: Any = min_max_axis(exact, 0)
         moments: Any = mean_variance_axis(exact, 0)
-        low, high, spread = *ends, np.sqrt(moments[1])
+        low, high, spreads = *ends, np.sqrt(moments[1])
     else:
-        low, high, spread = values.min(axis=0), values.max(axis=0), values.std(axis=0)
+        low, high, spreads = values.min(axis=0), values.max(axis=0), values.std(axis=0)
     largest = np.maximum(np.abs(low.astype(np.float64)), np.abs(high.astype(np.float64)))
     varies = high > low  # the spread of a constant column may not be quite zero
-    bad = np.flatnonzero((largest > 3e38) | (varies & (largest * np.finfo(np.float32).eps > 0.01 * spread)))
+    alike = varies & (largest * np.finfo(np.float32).eps > 0.01 * spreads)
+    bad = np.flatnonzero((largest > 3e38) | (alike if spread else False))
     if len(bad):
         where, s = join([names[i] for i in bad] if names else [int(i) for i in bad]), "s" if len(bad) > 1 else ""
         raise DataError(

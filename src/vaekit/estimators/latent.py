@@ -73,7 +73,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RowEsti
         if Z.shape[1] != self.model_.latent_dim:
             raise DataError(f"Z has {Z.shape[1]} columns, but the code has {self.model_.latent_dim} units.")
         device = next(self.model_.parameters()).device
-        parts = [self._decode(z.to(device)).cpu() for z in torch.from_numpy(Z).split(BATCH)]
+        parts = [self._decode(z.to(device)).cpu() for z in torch.tensor(Z).split(BATCH)]
         return torch.cat(parts).numpy()
 
     def inverse_transform(self, Z: Any) -> Any:

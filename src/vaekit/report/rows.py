@@ -262,10 +262,11 @@ def data_part(config: dict[str, Any]) -> str:
 def _use(folder: str | Path, config: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Lines of Python and of the shell."""
     run, source, params = str(folder), shlex.quote(str(config["data"]["source"])), config["params"]
+    sparse = config.get("fitted", {}).get("schema", {}).get("container") == "sparse"
     draws, codes, end = (
         config["model"] != "Autoencoder",
         config["model"] != "PixelCNN",
-        ".csv" if config["data"]["kind"] == "table" else ".npy",
+        ".csv" if config["data"]["kind"] == "table" else ".npz" if sparse else ".npy",
     )
     own = "".join(f", {part}={part}" for part in ("encoder", "decoder", "prior") if isinstance(params.get(part), dict))
     python = [

@@ -280,8 +280,8 @@ def _train(
             "epoch": state.epoch,
             "train": float((values.cpu() * torch.tensor(sizes)).sum() / len(rows)),
             "validation": score,
-            "beta_factor": warm_up(now, warm),
-            "learning_rate": learning_rate,
+            "beta_factor": float(warm_up(now, warm)),
+            "learning_rate": float(learning_rate),
             "seconds": trained - began,  # of training alone, and of every sitting
         }
         state.history.append(record)
