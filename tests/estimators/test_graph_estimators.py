@@ -1104,5 +1104,5 @@ def test_own_encoders_get_features_as_they_are():
 
 def test_that_features_are_standardised_is_said(capsys):
     VGAE(**{**SMALL, "verbose": 1}).fit(Graph(networkx.karate_club_graph(), np.hstack([np.eye(34), MEASURES])))
-    said = "features: 3 of 37 columns standardised, as they do not lie from 0 to 1"
+    said = "features: 3 of 37 columns rescaled, as they do not lie from 0 to 1"
     assert said in capsys.readouterr().err

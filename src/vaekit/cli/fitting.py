@@ -14,6 +14,7 @@ from vaekit.cli.rowdata import other_labels
 from vaekit.cli.split import SplitData, split_data
 from vaekit.data.edgelists import ends_among
 from vaekit.data.identifiers import numbers_rows
+from vaekit.data.sources import is_name
 from vaekit.errors import Faults, OptionError, RunError, TrainingError, changes, check_choice, did_you_mean, join
 from vaekit.estimators import GAE, VAE, VGAE, Autoencoder, ConditionalVAE, PixelCNN, TabularVAE, load
 from vaekit.estimators.options import check_options, plain_params, settable
@@ -81,7 +82,8 @@ def fit_run(
         if any("\ud800" <= letter <= "\udfff" for letter in name):  # how Python holds bytes that are not UTF-8
             raise OptionError(f"{name!a} is no name in UTF-8, as a report must be: rename it.")
     _check_place(folder, resume=resume, overwrite=overwrite)
-    if Path(source).is_dir() and folder.resolve().is_relative_to(Path(source).resolve()):
+    among = not (resume or is_name(source)) and Path(source).is_dir()
+    if among and folder.resolve().is_relative_to(Path(source).resolve()):
         raise RunError(f"{folder} lies in {source}, which holds the data: choose another folder.")
     if model in GRAPH_MODELS and kind is None:
         kind = "graph"

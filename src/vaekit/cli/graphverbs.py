@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vaekit.cli.output import check_output, sources_of, write_rows
+from vaekit.cli.output import check_output, kept_from, write_rows
 from vaekit.cli.owndata import own_graph
 from vaekit.data.graphs import WRITTEN_GRAPHS, write_graph
 from vaekit.errors import OptionError, a_kind
@@ -22,7 +22,7 @@ def write_links(run: Path, output: Path, *, k: int, node: str | None, device: st
     """Write the likeliest absent links; see `vaekit links --help`."""
     import polars as pl
 
-    check_output(output, sources_of(run), endings=(".csv", ".parquet"))
+    check_output(output, kept_from(run), endings=(".csv", ".parquet"))
     estimator = load(run, device=device)
     if not isinstance(estimator, GraphEstimator):
         raise OptionError(f"{run} holds {a_kind(estimator)}, which knows no links; fit a graph.")
@@ -67,7 +67,7 @@ def encode_graph(estimator: GraphEstimator, data: Dataset, output: Path) -> None
 
 def sample_graph(run: Path, estimator: GraphEstimator, output: Path, *, n: int | None, seed: int) -> None:
     """Draw a graph from the model, by default of as many nodes as that of the fit, and write it."""
-    check_output(output, sources_of(run), endings=WRITTEN_GRAPHS)
+    check_output(output, kept_from(run), endings=WRITTEN_GRAPHS)
     if isinstance(estimator, GAE):
         raise OptionError(f"{run} is a graph autoencoder, which has no distribution to sample from; fit a vgae.")
     graph = estimator.sample(n, random_state=seed)  # pyright: ignore[reportAttributeAccessIssue]

@@ -54,6 +54,13 @@ def sources_of(run: Path) -> list[str]:
     return [record[name] for name in ("source", "path") if isinstance(record.get(name), str)]
 
 
+def kept_from(run: Path) -> list[str]:
+    """The data of a RUN that no output may replace: where they were or, if they are gone from there, as named."""
+    places = sources_of(run)[::-1]
+    there = [place for place in places if os.path.exists(place) and not is_name(place)]
+    return there[:1]
+
+
 def write_rows(table: Any, path: Path, columns: list[str] | None = None) -> None:
     """Write a table and say so."""
     write_table(table, path, columns)

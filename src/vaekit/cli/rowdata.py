@@ -183,16 +183,19 @@ def fingerprint(data: Dataset) -> str:
     return digest.hexdigest()
 
 
-def labels_as_fitted(config: dict[str, Any], data: Dataset) -> tuple[Any, Any]:
-    """Labels of the rows and of the test rows, numbered by their names as those of a RUN's data are.
+def labels_as_fitted(config: dict[str, Any], data: Dataset, estimator: Any) -> tuple[Any, Any]:
+    """Labels of the rows and of the test rows, as the labels of the fit were: names, or numbers by its names.
 
     Raises:
         DataError: there are names that the RUN's data do not have, or only one of the two has names.
     """
     known, names = (config.get("data") or {}).get("label_names"), data.label_names
-    if (known is None and names is None) or data.y is None or config["model"] != ConditionalVAE.__name__:
+    classes = estimator.condition_.classes if isinstance(estimator, ConditionalVAE) else None
+    if (known is None and names is None) or data.y is None or classes is None:
         return data.y, data.y_test
-    if known is None and names is not None and all(name.isdecimal() for name in names):
+    if known is None and names is not None and classes.dtype.kind == "U":
+        numbers = np.array(names)
+    elif known is None and names is not None and all(name.isdecimal() for name in names):
         numbers = np.array([int(name) for name in names])
     elif known is None or names is None:
         has, lacks = ("the RUN's data", repr(data.name)) if names is None else (repr(data.name), "those of the RUN")

@@ -10,7 +10,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from vaekit.cli.output import check_output, sources_of, write_lazily, write_rows
+from vaekit.cli.output import check_output, kept_from, write_lazily, write_rows
 from vaekit.cli.split import read_data
 from vaekit.data.csvtext import MISSING, is_numeral
 from vaekit.data.frames import as_frame, dtype_of, missing_in
@@ -38,7 +38,7 @@ def impute_data(
     if statistic is not None and draws is not None:
         raise OptionError("--statistic has no use beside --draws, which fills in draws: leave one of them out.")
     check_choice("statistic", statistic or "mean", ["mean", "median"])
-    check_output(output, [source, *sources_of(run)], TABLES)
+    check_output(output, [source, *kept_from(run)], TABLES)
     estimator = load(run, device=device)
     if not isinstance(estimator, TabularVAE):
         raise OptionError(

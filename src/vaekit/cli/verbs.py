@@ -13,7 +13,7 @@ from sklearn.utils.validation import _num_samples
 
 from vaekit.cli.graphdata import GraphData
 from vaekit.cli.graphverbs import encode_graph, sample_graph
-from vaekit.cli.output import check_output, check_shape, sources_of, write_rows
+from vaekit.cli.output import check_output, check_shape, kept_from, write_rows
 from vaekit.cli.owndata import own_data
 from vaekit.cli.printing import print_json, print_table
 from vaekit.cli.rowdata import (
@@ -109,7 +109,7 @@ def _test_rows(run: Path, source: str | None, kind: str | None, estimator: Any) 
         print(f"{source} is what {run} was fitted on: its test rows alone are scored.", file=sys.stderr)
         own = own_data(run, [source])
         return own, own.X_test
-    y, y_test = labels_as_fitted(config, data)
+    y, y_test = labels_as_fitted(config, data, estimator)
     X, y = (data.X, y) if data.X_test is None else (data.X_test, y_test)
     return None, labelled(estimator, _as_fitted(X, estimator), y, source)
 
@@ -139,7 +139,7 @@ def sample_run(
     if isinstance(estimator, GraphEstimator):
         sample_graph(run, estimator, output, n=n, seed=seed)
         return
-    check_output(output, sources_of(run))
+    check_output(output, kept_from(run))
     check_shape(output, estimator.schema_.shape)
     if isinstance(estimator, Autoencoder) and prior == "model":
         raise OptionError(
@@ -176,7 +176,7 @@ def _condition(run: Path, estimator: Any, label: str | None) -> dict[str, Any]:
 
 def encode_data(run: Path, source: str, output: Path, *, kind: str | None, device: str) -> None:
     """Write codes; see `vaekit encode --help`."""
-    check_output(output, [source, *sources_of(run)])
+    check_output(output, [source, *kept_from(run)])
     estimator = _load(run, device)
     _check_codes(run, estimator)
     if isinstance(estimator, GraphEstimator):
@@ -188,7 +188,7 @@ def encode_data(run: Path, source: str, output: Path, *, kind: str | None, devic
 
 def reconstruct_data(run: Path, source: str, output: Path, *, kind: str | None, device: str) -> None:
     """Write reconstructions; see `vaekit reconstruct --help`."""
-    check_output(output, [source, *sources_of(run)])
+    check_output(output, [source, *kept_from(run)])
     estimator = _row_model(run, device, "reconstruct")
     _check_codes(run, estimator)
     check_shape(output, estimator.schema_.shape)
@@ -207,7 +207,7 @@ def score_data(
     run: Path, source: str, output: Path, *, samples: int | None, cells: bool, kind: str | None, device: str
 ) -> None:
     """Write scores of each row; see `vaekit score --help`."""
-    check_output(output, [source, *sources_of(run)])
+    check_output(output, [source, *kept_from(run)])
     estimator = _row_model(run, device, "score")
     _check_samples(run, estimator, samples)
     samples = samples or _SCORE_SAMPLES
@@ -272,7 +272,7 @@ def _parts(run: Path, source: str, kind: str | None, estimator: Any) -> list[Any
     config = read_config(run)
     data = read_data(source, kind or _kind(run), tabular=config["model"] == TabularVAE.__name__)
     _refuse_graph(data, data.name)
-    y, y_test = labels_as_fitted(config, data)
+    y, y_test = labels_as_fitted(config, data, estimator)
     parts = [(data.X, y)] if data.X_test is None else [(data.X, y), (data.X_test, y_test)]
     return [labelled(estimator, _as_fitted(X, estimator), y, source) for X, y in parts]
 

@@ -86,7 +86,7 @@ def code_table(frame: nw.DataFrame[Any], schema: TableSchema) -> np.ndarray:
 
 
 def _check_constant(series: nw.Series[Any], column: Column) -> None:
-    """Refuse other types in a column that was constant at fit, and warn where it holds other numbers or text."""
+    """Refuse text, times and numbers for each other in a column that was constant at fit; warn of other values."""
     if _is_empty(series):
         return
     holds, held, numbered = family(series.dtype), family(dtype_of(column.dtype)), _has_numbers(series)

@@ -39,8 +39,8 @@ class ConditionalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BoundTra
     .. math:: \log p(x|c) \ge E_{q(z|x, c)}[\log p(x|z, c)] - \beta\,\mathrm{KL}(q(z|x, c)\,\|\,p(z|c))
 
     Every method takes the conditions of its rows: `y`, labels as at fit (one for each row, or one for all), or
-    `condition`, vectors (n, C), or one vector (C,) for all. Methods that `vaekit.VAE` has too take the rest of their
-    arguments, and raise errors, as there, and DataError where conditions are not as at fit.
+    `condition`, vectors (n, C), or one vector (C,) for all. Other arguments and errors are those of
+    the same method of `vaekit.VAE`; DataError also where conditions are not as at fit.
 
     Args:
         latent_dim: number L of latent units; 0 leaves none: a regression of x on c, whose log p(x|c) is exact.

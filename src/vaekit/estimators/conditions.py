@@ -88,8 +88,8 @@ class ConditionSchema:
     def _code_vectors(self, condition: Any, n: int | None, what: str) -> np.ndarray:
         values, names = _vectors(condition), _names(condition)
         if np.ndim(condition) == 1 and len(condition) == self.width and (self.width > 1 or n != 1):
-            if hasattr(condition, "iloc") and condition.index.inferred_type == "string":  # a row of a DataFrame
-                names = tuple(condition.index)
+            if self.width > 1 and hasattr(condition, "iloc") and condition.index.inferred_type == "string":
+                names = tuple(condition.index)  # a row of a DataFrame
             values = np.broadcast_to(values.T, (1 if n is None else n, self.width)).copy()
         if values.shape[1] != self.width:
             raise DataError(

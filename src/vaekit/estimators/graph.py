@@ -134,7 +134,7 @@ class GraphEstimator(ClassNamePrefixFeaturesOutMixin, TrainedEstimator):
                 if scaling is not None:
                     some = int(((scaling[0] != 0) | (scaling[1] != 1)).sum())
                     self._say(
-                        f"features: {some} of {graph.n_features} columns standardised, as they do not lie from 0 to 1"
+                        f"features: {some} of {graph.n_features} columns rescaled, as they do not lie from 0 to 1"
                     )
             self.history_ = []
             x = self._tensors_of(graph, device)

@@ -169,7 +169,7 @@ class PixelCNN(DensityEstimator):
             num_samples: ignored, and there for code that evaluates any model.
 
         Returns:
-            The keys of `VAE.evaluate`, None where they are of a latent code.
+            The keys of `VAE.evaluate`, None where they are of a latent code or of samples.
         """
         rows, scores = self._scores(X)
         return summarise_density(scores, self.model_.likelihood, score_independent(self.independent_, rows))

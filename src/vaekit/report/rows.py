@@ -262,7 +262,7 @@ def data_part(config: dict[str, Any]) -> str:
 def _use(folder: str | Path, config: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Lines of Python and of the shell."""
     run, source, params = str(folder), shlex.quote(str(config["data"]["source"])), config["params"]
-    sparse = config.get("fitted", {}).get("schema", {}).get("container") == "sparse"
+    sparse = (config.get("fitted") or {}).get("schema", {}).get("container") == "sparse"
     draws, codes, end = (
         config["model"] != "Autoencoder",
         config["model"] != "PixelCNN",
