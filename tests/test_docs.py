@@ -1,4 +1,4 @@
-"""The examples in the pages and the README run: the blocks of a page in order, in one namespace, in a temporary directory."""
+"""The examples in the pages run: the blocks of a page in order, in one namespace, in a temporary directory."""
 
 import contextlib
 import io
@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PAGES = {page.stem: page for page in TEXTS if BLOCK.search(page.read_text(encoding="utf-8"))}
+PAGES = {page.stem: page for page in sorted(DOCS.glob("*.md")) if BLOCK.search(page.read_text(encoding="utf-8"))}
 
 
 def test_the_pages_have_examples() -> None:
-    assert {"README", "index", "autoencoder", "vae", "own_networks", "data"} <= PAGES.keys()
+    assert {"index", "autoencoder", "vae", "own_networks", "data"} <= PAGES.keys()
 
 
 @pytest.mark.parametrize("page", PAGES)
