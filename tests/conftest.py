@@ -89,3 +89,9 @@ def vaekit_data() -> Callable[[str], Path]:
         return path
 
     return folder
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of fits whose weights, or what they say, are looked at: `vaekit fit` ends without scores, pictures and report."""
+    monkeypatch.setattr("vaekit.cli.fitting.finish_run", lambda *_: None)

@@ -27,6 +27,7 @@ from vaekit.plots.latent import manifold_axes, projection
 from vaekit.plots.nodes import MOST_NODES, node_classes, sampled_nodes, tsne
 from vaekit.plots.traversals import traversal_codes
 from vaekit.plots.view import View
+from vaekit.runs import PICTURES
 
 QUICK: dict[str, Any] = {"hidden": (16,), "epochs": 3, "random_state": 0, "verbose": 0}
 ALWAYS = ["curves.png", "reconstructions.png", "latent.png", "traversals.png"]
@@ -50,7 +51,7 @@ def wine_vae() -> VAE:
 def check_files(folder: Path, drawn: list[tuple[str, str]]) -> list[str]:
     """Every picture is there, whole, of a sensible size and not blank; nothing else is. Give the names."""
     names = [name for name, _ in drawn]
-    assert sorted(names) == sorted(path.name for path in folder.iterdir())
+    assert sorted(names) == sorted(path.name for path in folder.iterdir()) and {*names} <= {*PICTURES}
     for name, caption in drawn:
         assert caption.endswith(".") and "\n" not in caption
         with Image.open(folder / name) as picture:

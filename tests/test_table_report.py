@@ -14,6 +14,7 @@ from vaekit import TabularVAE
 from vaekit.evaluation.tablescores import summarise_table
 from vaekit.plots import draw_table
 from vaekit.report import write_table_report
+from vaekit.runs import PICTURES
 
 DATA = {
     "source": "some_data.csv",
@@ -153,7 +154,7 @@ def test_the_python_in_it_runs(tmp_path: Path, model: TabularVAE, summary: dict[
 def test_pictures(tmp_path: Path, model: TabularVAE) -> None:
     drawn = dict(draw_table(model, TRAIN, TEST, tmp_path))
     assert list(drawn) == ["curves.png", "marginals.png", "associations.png", "neighbours.png", "latent.png"]
-    assert sorted(drawn) == sorted(path.name for path in tmp_path.iterdir())
+    assert sorted(drawn) == sorted(path.name for path in tmp_path.iterdir()) and {*drawn} <= {*PICTURES}
     for name in drawn:
         with Image.open(tmp_path / name) as picture:
             assert picture.format == "PNG" and np.asarray(picture.convert("L")).min() < 120

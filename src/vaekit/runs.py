@@ -33,6 +33,24 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 CONFIG, WEIGHTS, METRICS, REPORT = "config.json", "model.safetensors", "metrics.jsonl", "report.md"
 CHECKPOINT, PLOTS = "checkpoint/state.safetensors", "plots"
+PICTURES = (  # of which a RUN has some
+    "associations.png",
+    "completions.png",
+    "curves.png",
+    "interpolations.png",
+    "latent.png",
+    "layers.png",
+    "manifold.png",
+    "marginals.png",
+    "neighbours.png",
+    "reconstructions.png",
+    "samples.png",
+    "scores.png",
+    "traversals.png",
+)
+_OWN = {
+    Path(name) for name in (CONFIG, WEIGHTS, METRICS, REPORT, CHECKPOINT, *(f"{PLOTS}/{name}" for name in PICTURES))
+}
 
 # From a schema version to the function that turns its config into that of the next version.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -95,8 +113,8 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 
 def is_half_written(path: Path) -> bool:
     """Whether a file is what `vaekit.files.written_whole` leaves of one of a RUN's when it is killed."""
-    names = "|".join(re.escape(Path(name).name) for name in (CONFIG, WEIGHTS, METRICS, REPORT, CHECKPOINT))
-    return re.fullmatch(rf"\.({names}|.+\.png)\.[0-9a-f]{{8}}{re.escape(PARTIAL)}", path.name) is not None
+    names = "|".join(re.escape(name.name) for name in _OWN)
+    return re.fullmatch(rf"\.({names})\.[0-9a-f]{{8}}{re.escape(PARTIAL)}", path.name) is not None
 
 
 def is_left_over(folder: str | Path) -> bool:
@@ -110,11 +128,9 @@ def check_run_only(folder: str | Path) -> None:
     if folder.is_dir() and is_left_over(folder):
         return
     read_config(folder)
-    own = {Path(name) for name in (CONFIG, WEIGHTS, METRICS, REPORT, CHECKPOINT)}
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
-        picture = name.parent == Path(PLOTS) and name.suffix == ".png"
-        if path.is_file() and name not in own and not picture and not is_half_written(name):
+        if path.is_file() and name not in _OWN and not is_half_written(name):
             raise RunError(f"{folder} holds {str(name)!r}, which is no part of a RUN, so it is not replaced.")
 
 

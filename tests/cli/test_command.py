@@ -177,10 +177,12 @@ def test_wrong_input_is_one_sentence_and_loses_nothing(run, tmp_path, capsys):
     (foreign / "thesis.tex").write_text("x")
     assert complaint(capsys, "fit", table, "-o", foreign, "--overwrite").startswith(f"{foreign} is not a RUN of vaekit")
     shutil.copytree(run, tmp_path / "mixed")
-    (tmp_path / "mixed" / "thesis.tex").write_text("x")
-    assert complaint(capsys, "fit", table, "-o", tmp_path / "mixed", "--overwrite") == (
-        f"{tmp_path / 'mixed'} holds 'thesis.tex', which is no part of a RUN, so it is not replaced."
-    )
+    for own in ("thesis.tex", "plots/thesis.png"):
+        (tmp_path / "mixed" / own).write_text("x")
+        assert complaint(capsys, "fit", table, "-o", tmp_path / "mixed", "--overwrite") == (
+            f"{tmp_path / 'mixed'} holds {own!r}, which is no part of a RUN, so it is not replaced."
+        )
+        (tmp_path / "mixed" / own).unlink()
     holes = tmp_path / "holes.csv"
     holes.write_text("a,b\n" + "1.5,2\n" * 20 + "2.5,\n" + "3.5,1\n" * 20)
     vae = ["-o", run, "--overwrite", "--model", "vae"]
@@ -323,6 +325,7 @@ def test_a_run_is_not_replaced_from_within_but_through_a_link(run, tmp_path, cap
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "link"]
 
 
+@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("option", ["--resume", "--overwrite"])
 def test_a_fit_killed_while_it_wrote_its_first_file_is_begun_anew(option, run, tmp_path):
     (tmp_path / "RUN" / "checkpoint").mkdir(parents=True)
@@ -482,6 +485,7 @@ def test_too_little_memory_is_a_sentence(run, tmp_path, capsys, monkeypatch):
     assert main([str(a) for a in fit]) == 130
 
 
+@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize(("index", "once"), [(True, 1), (False, 0)])
 def test_an_index_that_pandas_wrote_is_told(tmp_path, capsys, index, once):
     pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3))).to_csv(tmp_path / "x.csv", index=index)
@@ -489,8 +493,8 @@ def test_an_index_that_pandas_wrote_is_told(tmp_path, capsys, index, once):
     assert capsys.readouterr().err.count("The first column has no name and numbers the rows") == once
 
 
-def test_kills_at_random_moments_end_in_the_same_bytes(run, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("vaekit.cli.fitting.finish_run", lambda *_: None)  # weights are compared, not reports
+@pytest.mark.usefixtures("no_report")
+def test_kills_at_random_moments_end_in_the_same_bytes(run, tmp_path, capsys):
     table = run.parent / "table.csv"
     options = [
         table,

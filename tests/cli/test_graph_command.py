@@ -206,17 +206,19 @@ def test_a_changed_graph_is_told(tmp_path, capsys):
     assert "has changed" in complaint(capsys, "evaluate", tmp_path / "RUN")
 
 
-def test_a_kill_then_resume_ends_in_the_same_bytes(tmp_path, monkeypatch):
+@pytest.mark.usefixtures("no_report")
+def test_a_kill_then_resume_ends_in_the_same_bytes(tmp_path):
     """As for rows: SIGKILL at a random moment, then --resume, gives the weights of the run never stopped."""
-    monkeypatch.setattr("vaekit.cli.fitting.finish_run", lambda *_: None)  # weights are compared, not reports
     graph = nx.random_geometric_graph(300, 0.1, seed=0)
     (tmp_path / "g.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in graph.edges))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    command = ["fit", str(tmp_path / "g.tsv"), "--epochs", "200", "--checkpoint-every", "0.05", "--resume", "-o"]
+    command = ["fit", str(tmp_path / "g.tsv"), "--epochs", "200", "--resume", "-o"]
     assert main([*command, str(whole)]) == 0
     program = [sys.executable, "-c", "import sys; from vaekit.cli import main; sys.exit(main())"]
     process = subprocess.Popen(
-        [*program, *command, str(broken)], stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        [*program, *command, str(broken), "--checkpoint-every", "0.05"],
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     began = time.monotonic()
     while process.poll() is None and time.monotonic() - began < 60:
@@ -237,6 +239,7 @@ def test_the_fingerprint_of_a_graph_is_of_what_it_holds():
     assert graph_fingerprint(other) == graph_fingerprint(graph) != graph_fingerprint(graph.with_edges(graph.edges[1:]))
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_table_that_may_list_edges_is_said_to(tmp_path, capsys):
     lines = [f"n{i % 7},n{i % 5},{i % 3}" for i in range(40)]
     (tmp_path / "edges.csv").write_text("\n".join(["Source,Target,messages", *lines]) + "\n")

@@ -74,7 +74,7 @@ def test_samples_from_a_mixture_fitted_to_the_codes(folder, tmp_path, capsys):
     told = complaint(capsys, "sample", run, "-o", out, "--prior", "fited")
     assert told == "prior='fited' is not one of 'model', 'fitted' (did you mean 'fitted'?)."
     told = complaint(capsys, "sample", folder / "PIXELS", "-o", out, "--prior", "fitted")
-    assert told == f"--prior fitted needs the latent codes of rows, which {folder / 'PIXELS'} has not."
+    assert told == f"--prior fitted has no use here: {folder / 'PIXELS'} holds a PixelCNN."
 
 
 def test_images_are_no_table_which_is_said_before_the_work(folder, tmp_path, capsys, monkeypatch):

@@ -15,6 +15,7 @@ from polars.testing import assert_frame_equal
 import vaekit
 from vaekit.cli import main
 from vaekit.cli.rowdata import fingerprint_of
+from vaekit.cli.tableverbs import given_values
 from vaekit.data import read
 
 QUICK = ["--set", "hidden=[8]", "--set", "latent_dim=2", "--epochs", "3"]
@@ -80,6 +81,7 @@ def test_a_table_with_holes_gets_a_tabular_model(run: Path) -> None:
     assert all(f"plots/{name}" in (run / "report.md").read_text() for name in pictures)
 
 
+@pytest.mark.usefixtures("no_report")
 def test_kinds_and_default_models(tmp_path: Path) -> None:
     whole = table(tmp_path, "a,b\n" + "".join(f"{i},{i * i % 7}.5\n" for i in range(30)))
     assert (read(whole).kind, read(whole, "table").kind) == ("array", "table")
@@ -346,6 +348,11 @@ def test_given_values_that_were_never_seen(
 ) -> None:
     options = [word for each in given for word in ("--given", each)]
     assert complaint(capsys, "sample", run, "-o", tmp_path / "s.csv", *options) == message
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "[" * 100_000], ids=["digits", "brackets"])
+def test_given_values_that_json_cannot_hold_are_text(run: Path, text: str) -> None:
+    assert given_values([f"member={text}"], vaekit.load(run).schema_) == {"member": text}
 
 
 def test_verbs_that_have_no_meaning(run: Path, vae: Path, tmp_path: Path, capsys: Any) -> None:

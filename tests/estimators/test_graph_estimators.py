@@ -429,7 +429,7 @@ def test_features_of_a_table_are_told_by_their_names(tmp_path):
     for model in (estimator, vaekit.load(tmp_path / "model")):
         np.testing.assert_array_equal(model.transform(graph), model.transform(named))
         np.testing.assert_array_equal(model.transform(named), model.transform())
-        with pytest.raises(DataError, match=r"^The features are not those of fit in another order: column 1 is"):
+        with pytest.raises(DataError, match=r"^The features stand in another order than at fit: column 1 is"):
             model.transform(Graph(graph.adjacency, turned))
         with pytest.raises(DataError, match=r"not those of fit: column 2 is 'x' where fit had 'word 1'\.$"):
             model.transform(Graph(graph.adjacency, table.rename(columns={"word 1": "x"})))

@@ -23,7 +23,7 @@ def exact():
 @pytest.mark.parametrize("start", ["posterior", "prior"])
 def test_bounds_meet_at_the_evidence(exact, start):
     """Within three standard errors and a hundredth of a nat a row, from either end."""
-    how = Annealing(chains=16, temperatures=200, leapfrog=3, start=start)
+    how = Annealing(chains=8, temperatures=150, leapfrog=3, start=start)
     error = annealed_scores(exact.model, Rows(exact.x), how) - exact.log_evidence()
     assert abs(error.mean()) < 3 * error.std() / len(error) ** 0.5 + 0.01
     lower, upper = bidirectional_scores(exact.model, 60, how)

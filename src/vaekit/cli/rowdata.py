@@ -27,7 +27,7 @@ from vaekit.training.checkpoint import Checkpoint
 TEST_FRACTION = 0.1
 MOST_TEST = 50_000  # rows set aside of a table too large for memory
 MOST_SEEN = 20_000  # of its training rows, that report and pictures look at
-REPORT_SAMPLES = 100
+REPORT_SAMPLES = 100  # importance samples of each row, where nothing else is asked for
 _HASHED = 50_000  # rows at a time
 
 

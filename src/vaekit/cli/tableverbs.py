@@ -159,7 +159,7 @@ def _value(text: str) -> Any:
     """A number, true or false; else text, which the model refuses."""
     try:
         return json.loads(text.lower())
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON; thousands of digits; thousands of brackets
         return text
 
 

@@ -38,7 +38,6 @@ from vaekit.runs import read_config
 from vaekit.schema import Dataset
 
 _SAMPLES = 16  # rows, where nothing else is asked for
-_SCORE_SAMPLES = 100  # importance samples of each row, likewise
 
 
 def evaluate_run(
@@ -132,7 +131,7 @@ def sample_run(
     check_choice("prior", prior, ["model", "fitted"])
     estimator = _load(run, device)
     if prior == "fitted" and not hasattr(estimator, "fit_prior"):
-        raise OptionError(f"--prior fitted needs the latent codes of rows, which {run} has not.")
+        raise OptionError(f"--prior fitted has no use here: {run} holds {a_kind(estimator)}.")
     if given and not isinstance(estimator, TabularVAE):
         raise OptionError(f"--given is for a tabular model; {run} holds {a_kind(estimator)}.")
     options: dict[str, Any] = _condition(run, estimator, label)
@@ -210,7 +209,7 @@ def score_data(
     check_output(output, [source, *kept_from(run)])
     estimator = _row_model(run, device, "score")
     _check_samples(run, estimator, samples)
-    samples = samples or _SCORE_SAMPLES
+    samples = samples or REPORT_SAMPLES
     parts = _parts(run, source, kind, estimator)
     if cells:
         write_cell_scores(run, estimator, parts, samples, output)

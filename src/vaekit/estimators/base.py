@@ -170,6 +170,7 @@ class RowEstimator(TrainedEstimator):
                 self.model_ = self._build(stats, trained).to(device)
         else:
             self._check_values(rows)
+            self.model_.to(device)
         self.fitted_ = {name: value for name, value in self.fitted_.items() if name != "stopped"}  # of an earlier fit
         held_out = None
         if validation_data is not None:

@@ -83,10 +83,10 @@ class BoundTraining(RowEstimator):
             analytic = None if kl == "auto" else kl == "analytic"
             seed = np.random.SeedSequence([self.fitted_["seed"], 1]).generate_state(1).item()
             with isolated_rng(seed):  # of its own: with the fit's it would start as the encoder does
-                factor = FactorObjective(
+                objective = FactorObjective(
                     model.latent_dim, self.gamma, self.discriminator, beta=beta, analytic=analytic
                 ).to(next(model.parameters()).device)
-            return Adversarial(lambda x, weight: factor(self._terms(model, x, samples), weight), factor)
+            return Adversarial(lambda x, weight: objective(self._terms(model, x, samples), weight), objective)
 
         def value(x: Tensor, factor: float) -> Tensor:
             terms = self._terms(model, x, samples if samples > 1 else None)

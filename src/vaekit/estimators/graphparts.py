@@ -33,10 +33,8 @@ def check_feature_names(graph: Graph, fitted: Graph) -> None:
     place, (name, meant) = next(
         (i, pair) for i, pair in enumerate(zip(given, known, strict=True)) if len(set(pair)) > 1
     )
-    order = " in another order" if sorted(given) == sorted(known) else ""
-    raise DataError(
-        f"The features are not those of fit{order}: column {place + 1} is {name!r} where fit had {meant!r}."
-    )
+    what = "stand in another order than at" if sorted(given) == sorted(known) else "are not those of"
+    raise DataError(f"The features {what} fit: column {place + 1} is {name!r} where fit had {meant!r}.")
 
 
 def feature_hint(graph: Graph, fitted: Graph) -> str:

@@ -34,9 +34,9 @@ from vaekit.schema import ColumnStats
 from vaekit.training.schedules import cosine
 
 _SAMPLES = 50  # importance samples decoded at a time, at most
-_VALUES = 2**20  # decoded values at a time
+_VALUES = 2**20  # decoded values, that is raw parameters, at a time
 _MAPS = 2**22  # values of maps of images at a time on a CPU: what its cache holds, as most maps are smaller than images
-_GPU_VALUES = 2**24  # parameters of decoded values at a time on a GPU, which small batches leave idle
+_GPU_VALUES = 2**24  # the same on a GPU, which small batches leave idle
 _GPU_MAPS = 2**26  # values of maps there: 256 MiB
 _FITTED_VALUES = 2**22  # raw parameters times rows in a step of `fit_independent`
 _STEPS = 150  # of Adam, in which independent features are fitted
@@ -155,13 +155,13 @@ def codes_that_fit(model: nn.Module, shape: Sequence[int]) -> int:
     A GPU gets more, as many as a small one has memory for.
 
     Args:
-        model: the most channels of its convolutions count.
+        model: what its likelihood takes for a row, and the most channels of its convolutions, count.
         shape: of a row.
     """
-    values, maps = _VALUES, _MAPS
-    if next(model.parameters()).device.type != "cpu":
-        values, maps = _GPU_VALUES // getattr(getattr(model, "likelihood", None), "num_params", 1), _GPU_MAPS
-    decoded = values // max(1, math.prod(shape))
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    values, maps = (_VALUES, _MAPS) if on_cpu else (_GPU_VALUES, _GPU_MAPS)
+    likelihood = getattr(model, "likelihood", None)
+    decoded = values // max(1, math.prod(shape) if likelihood is None else likelihood.decoded_values)
     channels = max((m.out_channels for m in model.modules() if isinstance(m, nn.Conv2d)), default=0)
     if channels:
         decoded = min(decoded, maps // (channels * math.prod(shape[-2:])))

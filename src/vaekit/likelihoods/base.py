@@ -51,6 +51,11 @@ class Likelihood(nn.Module, ABC):
         r"""Shape of a row's raw parameters: (P, \*shape)."""
         return (self.num_params, *self.shape)
 
+    @property
+    def decoded_values(self) -> int:
+        """Numbers that a row takes in memory once it is decoded: its raw parameters."""
+        return math.prod(self.param_shape)
+
     @abstractmethod
     def forward(self, params: Tensor) -> Distribution:
         r"""p(x|z) from raw parameters (..., P, \*shape)."""
