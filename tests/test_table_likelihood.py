@@ -356,6 +356,28 @@ def test_the_median_of_one_normal_is_its_mean_mapped():
     torch.testing.assert_close(found, likelihood.warps.expected(likelihood(raw).mu[0, :, 0]))
 
 
+def test_variances_of_few_rows_are_inflated_up_to_those_of_the_column():
+    numbers = [Column(name, "real", "Float64", n_observed=n) for name, n in (("a", 8), ("b", 800), ("not known", 0))]
+    likelihood = table(*numbers, ORDINAL, BINARY, mixture=2)
+    raw = params(likelihood, 200, spread=1.5)
+    p = likelihood(raw)
+    wider = p.inflated(4)
+
+    def variance(q):
+        shares = q.log_weights.exp()
+        mean = (shares * q.mu).sum(-2, keepdim=True)
+        return (shares * (q.sigma.square() + (q.mu - mean).square())).sum(-2)
+
+    v, factor = variance(p), torch.tensor([1 + 8 / 8, 1 + 8 / 800, 1.0, 1.0], dtype=torch.float64)
+    assert ((v < 0.4).any(0) & (v > 1.1).any(0)).all()
+    torch.testing.assert_close(variance(wider), torch.maximum(v, (factor * v).clamp_max(1)), rtol=1e-9, atol=1e-9)
+    more = wider.sigma.square() - p.sigma.square()
+    torch.testing.assert_close(more[:, 0], more[:, 1], rtol=1e-7, atol=1e-9)
+    for same in ("mu", "log_weights", "log_shares"):
+        torch.testing.assert_close(getattr(wider, same), getattr(p, same))
+    torch.testing.assert_close(p.inflated(1000).sigma, p.inflated(len(likelihood.columns)).sigma)
+
+
 def test_taken_samples_are_those_of_their_codes():
     likelihood = table(*EVERY)
     p, x = likelihood(params(likelihood, 4, 5)), rows_of(EVERY)

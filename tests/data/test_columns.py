@@ -373,6 +373,17 @@ def test_infinity(value):
     )
 
 
+@pytest.mark.parametrize("value", [1e300, -2e150])
+def test_numbers_without_a_square(value):
+    table = pd.DataFrame({"a": np.arange(30.0) / 4, "b": [1.5, value, *range(28)]})
+    for schema in (None, {"b": "real"}):
+        with pytest.raises(DataError) as caught:
+            infer_schema(*as_frame(table), schema)
+        assert str(caught.value) == (
+            f"Column 'b' holds {value:g}, whose square is no number: divide the column by a constant."
+        )
+
+
 def test_names_of_columns():
     twice = "Two columns are named 'a': give each its own name."
     assert refused(DataError, pd.DataFrame([[1, 2]], columns=["a", "a"])) == twice

@@ -69,6 +69,22 @@ def test_levels_are_counted_over_all_rows(frame, monkeypatch):
     assert column.pool == 57 and column.codes == 64
 
 
+@pytest.mark.parametrize("dtype", [pl.Int64, pl.Float64, pl.String])
+def test_levels_asked_for_are_those_of_all_rows(dtype, monkeypatch):
+    monkeypatch.setattr(streams, "_LOOKED_AT", 100)
+    table = pl.DataFrame({"zip": [3, 7, 9] * 100, "x": [0.5, float("nan"), 1.5, 2.0] * 75})
+    late = table.with_columns(pl.when(pl.int_range(300) > 297).then(50).otherwise("zip").cast(dtype).alias("zip"))
+    levels = pl.Series([3, 7, 9, 50], dtype=pl.Int64).cast(dtype).to_list()
+    for kind in ("categorical", levels):
+        found, _ = infer_lazy(late.lazy(), {"zip": kind})
+        expected, _ = infer_schema(*as_frame(late), {"zip": kind})
+        assert sorted(found.all_columns[0].levels) == sorted(expected.all_columns[0].levels) == sorted(levels)
+        assert [column.n_observed for column in found.all_columns] == [300, 225]
+        code_lazy(late.lazy(), found)
+    with pytest.raises(DataError, match=r"^Column 'zip' holds .*, which is not one of its levels"):
+        infer_lazy(late.lazy(), {"zip": levels[:3]})
+
+
 ODD = {
     "x": [-5.0, 2.5, 2.0],  # in a column of 1, 2, 3
     "one": [8.0, 7.0],
@@ -100,12 +116,8 @@ def test_one_row_of_another_kind_is_seen_among_those_not_looked_at(name, odd, mo
     found, notes = infer_lazy(late.lazy(), None)
     expected, expected_notes = infer_schema(*as_frame(late))
     for column, other in zip(found.all_columns, expected.all_columns, strict=True):
-        assert (column.kind, column.levels, column.low, column.high) == (
-            other.kind,
-            other.levels,
-            other.low,
-            other.high,
-        )
+        for part in ("kind", "levels", "low", "high", "n_observed"):
+            assert getattr(column, part) == getattr(other, part), (column.name, part)
     assert notes == expected_notes
     code_lazy(late.lazy(), found)
 

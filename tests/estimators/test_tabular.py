@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -28,7 +29,7 @@ from vaekit.errors import DataError, DataTypeError, OptionError
 from vaekit.priors import StandardNormal
 from vaekit.randomness import isolated_rng
 
-SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
+SMALL = {"latent_dim": 2, "hidden": (8,), "epochs": 2, "batch_size": 32, "verbose": 0, "random_state": 0}
 N = 80
 
 
@@ -243,6 +244,22 @@ def test_draws_differ_and_average_to_the_mean():
     assert vae.impute(frame, 2, random_state=3)[0].equals(again) and not again.equals(other)
 
 
+def test_imputed_draws_alone_have_variances_inflated_by_the_cells_that_were_there(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=60)
+    frame = pd.DataFrame({"x": x, "y": x + 0.2 * rng.normal(size=60), "rain": np.where(x > 0, x, 0)})
+    frame.loc[:9, "y"] = np.nan
+    vae = TabularVAE(**{**SMALL, "epochs": 60, "patience": None}, learning_rate=0.02).fit(frame)
+    vae.save(tmp_path / "model")
+    likelihood, given = vae.model_.likelihood, {"x": 0.5}
+    np.testing.assert_allclose(likelihood.n_observed, [60, 50, 60 * (1 - vae.schema_.all_columns[2].zeros)])
+    mean, new, draw = vae.impute(frame), vae.sample(3, 0, given=given), vae.impute(frame, 1)[0]
+    assert vaekit.load(tmp_path / "model").impute(frame, 1)[0].equals(draw)
+    likelihood.n_observed.fill_(1.0)
+    assert vae.impute(frame).equals(mean) and vae.sample(3, 0, given=given).equals(new)
+    assert (vae.impute(frame, 1)[0] - mean)["y"].std() > 1.3 * (draw - mean)["y"].std() > 0
+
+
 def test_a_cell_of_a_level_not_seen_at_fit_stays_as_it_is():
     frame = pd.DataFrame({"town": ["a", "b", "c", None] * 20, "x": np.random.default_rng(0).normal(size=80)})
     vae = TabularVAE(**SMALL).fit(frame)
@@ -254,9 +271,8 @@ def test_a_cell_of_a_level_not_seen_at_fit_stays_as_it_is():
 # -- scores ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("factor", [8, 3, 1 / 1024])
-@pytest.mark.parametrize("kind", ["real", "positive"])
-def test_the_score_is_per_unit_of_each_column(factor, kind):
+@pytest.mark.parametrize(("kind", "factor"), [("real", 8), ("real", 1 / 1024), ("positive", 8), ("positive", 3)])
+def test_the_score_is_per_unit_of_each_column(kind, factor):
     rng = np.random.default_rng(0)
     x = rng.normal(5, 2, (N, 2)) if kind == "real" else rng.lognormal(1, 0.7, (N, 2))
     frame = pd.DataFrame(x, columns=["a", "b"])
@@ -301,10 +317,18 @@ def test_cell_scores_of_a_lazy_table_say_what_to_do(fitted):
     assert str(caught.value) == ("cell_scores needs a table in memory: collect the LazyFrame, or some rows of it.")
 
 
+def test_what_is_not_fitted_says_so():
+    frame = pd.DataFrame({"x": [1.0, 2.0]})
+    for method in ("impute", "cell_scores", "anomaly_scores", "score_samples"):
+        with pytest.raises(NotFittedError, match="This TabularVAE instance is not fitted yet"):
+            getattr(TabularVAE(), method)(frame)
+
+
 def test_the_bound_rises_with_the_samples(fitted, table):
-    bounds = [fitted.score(table, num_samples=k) for k in (1, 5, 25, 125)]
-    assert bounds == sorted(bounds)
-    assert fitted.elbo(table, 500).mean() < bounds[2]
+    scores = [fitted.score_samples(table, num_samples=k) for k in (1, 5, 25, 125)]
+    for fewer, more in itertools.pairwise(scores):
+        assert (more - fewer).mean() > -3 * (more - fewer).std() / N**0.5
+    assert fitted.elbo(table, 500).mean() < scores[2].mean() and scores[0].mean() < scores[3].mean()
 
 
 def test_missing_columns_score_as_what_is_left(fitted, table):
@@ -414,6 +438,11 @@ def test_the_likeliest_level_is_imputed(levels, joint):
 # -- given values of other kinds ---------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module", params=[pandas, polars])
+def of_every_kind(request):
+    return TabularVAE(**SMALL).fit(request.param())
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -427,10 +456,9 @@ def test_the_likeliest_level_is_imputed(levels, joint):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("make", [pandas, polars])
-def test_given_values_are_in_every_row(make, given):
-    vae = TabularVAE(**SMALL).fit(make())
-    sample = vae.sample(5, random_state=0, given=given)
+def test_given_values_are_in_every_row(of_every_kind, given, monkeypatch):
+    monkeypatch.setattr("vaekit.evaluation.imputation._GIVEN", 500)
+    sample = of_every_kind.sample(5, random_state=0, given=given)
     ((name, value),) = given.items()
     assert list(sample[name]) == [value] * 5
 

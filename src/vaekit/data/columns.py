@@ -32,6 +32,7 @@ from vaekit.schema.table import ASIDE, KINDS
 MOST_LEVELS = 64  # codes of a categorical column; rarer levels share one
 FITTED = 20_000  # values from which a column's warp is learned
 _SKEW = 1.0  # skewness from which positive numbers are taken by their logarithms
+_LARGEST = 1e150  # number that can be squared and added up
 _LARGEST_COUNT = 2**24  # whole numbers that float32 holds
 
 Asked = Mapping[str, str | Sequence[Any]]
@@ -133,6 +134,7 @@ def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = Non
     n = int((~missing).sum())
     if n == 0:
         return base
+    base = dataclasses.replace(base, n_observed=n)
     listed = None if isinstance(asked, str) or asked is None else tuple(map(plain, asked))
     kind = "ordinal" if listed else asked or _kind(series, n)
     if kind in (*LEVELLED, "constant") and beyond_floats(series):
@@ -216,6 +218,11 @@ def _kind(series: nw.Series[Any], n: int) -> str:
 def _check_finite(name: str, values: np.ndarray) -> None:
     if np.isinf(values).any():
         raise DataError(f"Column {name!r} holds infinity: replace it, or make it missing.")
+    largest = values[np.abs(values).argmax()]
+    if abs(largest) > _LARGEST:
+        raise DataError(
+            f"Column {name!r} holds {largest:g}, whose square is no number: divide the column by a constant."
+        )
 
 
 def _skewness(values: np.ndarray) -> float:

@@ -25,7 +25,7 @@ from vaekit.estimators.imputer import VAEImputer
 from vaekit.estimators.inputs import read_table
 from vaekit.estimators.options import check_draws
 from vaekit.evaluation.anomalies import anomaly_scores, reference_numbers
-from vaekit.evaluation.imputation import DRAWS, cell_scores, conditionals, draws_given
+from vaekit.evaluation.imputation import DRAWS, cell_scores, draws_given, fill_rows
 from vaekit.evaluation.likelihood import fit_independent, independent_features
 from vaekit.models import LatentVariableModel
 from vaekit.models.base import Terms
@@ -67,7 +67,7 @@ class TabularVAE(BoundEstimator):
         hide: in training the encoder sees each row without a share of its observed cells, drawn from 0 to `hide`, anew
             at each visit; all observed cells are still explained. Any q gives a bound, so this is one too.
         epochs: as of `VAE`.
-        batch_size: rows a step; None takes a twenty-fifth of the rows, but 32 at least and 1,024 at most.
+        batch_size: rows a step; None takes a twenty-fifth of the rows, but 16 at least and 1,024 at most.
         learning_rate, schedule, optimizer, epsilon, weight_decay, clip_norm, average: as of `VAE`.
         validation_fraction: as of `VAE`, but None, as of a small table a part is too few rows to tell when to stop.
         validation_samples, validation_every, patience, warm_start, device, callbacks, random_state, verbose: the same.
@@ -201,7 +201,7 @@ class TabularVAE(BoundEstimator):
         return model.terms(x, num_samples, posterior=model.posterior(hide_cells(x, self.hide)))
 
     def _value(self, model: LatentVariableModel, n: int) -> Callable[[Tensor, float], Tensor]:
-        self.fitted_["batch_size"] = int(self.batch_size or 0) or min(1024, max(32, n // 25))
+        self.fitted_["batch_size"] = int(self.batch_size or 0) or min(1024, max(16, n // 25))
         return super()._value(model, n)
 
     def _finish(self, rows: Rows) -> None:
@@ -257,9 +257,10 @@ class TabularVAE(BoundEstimator):
         Args:
             X: a table with the columns of the fit; of a polars LazyFrame, or the path of a .parquet or .csv file, the
                 result is a LazyFrame that imputes when it is read, a batch at a time.
-            draws: None gives one table, with the conditional mean of numbers, times and ordinal cells, within their
-                column's range at fit, and the likeliest level of others. A number m gives a list of m tables whose
-                missing cells are drawn from p(x_m|x_o), all of a row together, for Rubin's rules; see docs/tables.md.
+            draws: None gives one table, with the conditional mean of numbers, times and ordinal cells within their
+                column's range at fit, and the likeliest level of others. A number m gives a list of m tables for
+                Rubin's rules, all missing cells of a row drawn together from p(x_m|x_o), with the variances of numbers
+                `inflated` by up to 1 + 2 min(L, D) / n, as those of a fit to n rows are too small (docs/tables.md).
             statistic: "mean" or "median" of numbers, times and ordinal cells. A column whose type holds whole numbers
                 only gets the nearest one; an ordinal column whose levels are no numbers the nearest level.
             num_samples: K.
@@ -289,21 +290,17 @@ class TabularVAE(BoundEstimator):
         coded = self._read(X).raw(slice(None))
         frame, container = as_frame(X)
         missing = torch.isnan(coded)
-        some = missing.any(1).nonzero()[:, 0]
-        found: list[list[Tensor]] = [[] for _ in range(draws or 1)]
-        with isolated_rng(seed):
-            for known in conditionals(self.model_, TableRows(coded[some]), num_samples, seed) if len(some) else ():
-                each = [known.points(statistic)] if draws is None else known.draws(draws)
-                for parts, part in zip(found, each, strict=True):
-                    parts.append(part.cpu())
+        holed = missing.any(1).nonzero()[:, 0]
+        found: list[Tensor | None] = [None] * (draws or 1)
+        if len(holed):
+            found = [*fill_rows(self.model_, TableRows(coded[holed]), draws, statistic, num_samples, seed)]
         tables = []
-        for parts in found:
+        for values in found:
             filled = {}
-            if parts:
-                values = torch.cat(parts).numpy()
-                cut = self._cut(values) if draws is None else list(values.T)
-                where = (some.numpy(), missing[some].numpy())
-                filled = filling(self.schema_.modelled, cut, *where, drawn=draws is not None)
+            if values is not None:
+                cells = self._cut(values.numpy()) if draws is None else list(values.numpy().T)
+                where = (holed.numpy(), missing[holed].numpy())
+                filled = filling(self.schema_.modelled, cells, *where, drawn=draws is not None)
             tables.append(finish(fill_table(frame, self.schema_, filled), container))
         return tables[0] if draws is None else tables
 
@@ -379,7 +376,8 @@ class TabularVAE(BoundEstimator):
         check_draws("num_samples", num_samples)
         if as_lazy(X) is not None:
             raise OptionError("cell_scores needs a table in memory: collect the LazyFrame, or some rows of it.")
-        scores = cell_scores(self.model_, self._read(X), num_samples).double().numpy()
+        rows = self._read(X)
+        scores = cell_scores(self.model_, rows, num_samples).double().numpy()
         frame, container = as_frame(X)
         return finish(score_table(frame, self.schema_, scores), container)
 
@@ -397,4 +395,5 @@ class TabularVAE(BoundEstimator):
         Returns:
             (n,) float32, NaN where no cell is observed.
         """
-        return anomaly_scores(self.model_, self.independent_, self.reference_, self._read(X)).numpy()
+        rows = self._read(X)
+        return anomaly_scores(self.model_, self.independent_, self.reference_, rows).numpy()

@@ -52,10 +52,16 @@ class Conditional:
             points[:, : self.given.kinds.numbers] = self.given.medians(self.log_weights)
         return points
 
-    def draws(self, number: int) -> Tensor:
-        """(number, B, D) coded rows: of each a code drawn by its weight, and values given it."""
+    def draws(self, number: int, coefficients: int = 0) -> Tensor:
+        """(number, B, D) coded rows: of each a code drawn by its weight, and values given it.
+
+        Args:
+            number: of draws of each row.
+            coefficients: as of `vaekit.likelihoods.table.TableDistribution.inflated`; 0 leaves variances as they are.
+        """
         chosen = torch.multinomial(self.log_weights.exp().T, number, replacement=True).T  # (number, B)
-        return self.given.take(chosen).sample()
+        given = self.given.take(chosen)
+        return (given.inflated(coefficients) if coefficients else given).sample()
 
     def cells(self, values: Tensor) -> Tensor:
         """(B, D) log p(x_d | x_o) of cells with those values, in nats."""
@@ -85,10 +91,28 @@ def conditionals(model: VAE, rows: Rows, num_samples: int, seed: int = 0) -> Ite
         yield Conditional(part, x, log_weights, given)
 
 
+def fill_rows(model: VAE, rows: Rows, draws: int | None, statistic: str, num_samples: int, seed: int) -> list[Tensor]:
+    """What `Conditional.points` gives for all rows, (n, S), or what `Conditional.draws` gives, m times (n, D).
+
+    Args:
+        model: in evaluation mode.
+        rows: coded.
+        draws: m; None gives points. Variances of draws are inflated, with the latent units as coefficients.
+        statistic: of points.
+        num_samples, seed: as of `conditionals`; `seed` is of the draws too.
+    """
+    found: list[list[Tensor]] = [[] for _ in range(draws or 1)]
+    with isolated_rng(seed):
+        for known in conditionals(model, rows, num_samples, seed):
+            each = [known.points(statistic)] if draws is None else known.draws(draws, model.latent_dim)
+            for parts, part in zip(found, each, strict=True):
+                parts.append(part.cpu())
+    return [torch.cat(parts) for parts in found]
+
+
 def _codes(model: VAE) -> int:
-    """Codes decoded at a time, the fewer the wider a row is: with its raw parameters, and its levels padded."""
-    table: Any = model.likelihood
-    return min(_DECODED, _VALUES // (table.num_values + table.padding.numel()))
+    """Codes decoded at a time, the fewer the wider a row is."""
+    return min(_DECODED, _VALUES // model.likelihood.decoded_values)
 
 
 def draws_given(model: VAE, row: Tensor, n: int, seed: int) -> Tensor:

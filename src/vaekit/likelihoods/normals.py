@@ -19,6 +19,12 @@ def spreads(raw: Tensor, floor: float) -> Tensor:
     return floor + F.softplus(raw + SOFTPLUS_ONE)
 
 
+def raw_spreads(sigma: Tensor, floor: float) -> Tensor:
+    """The inverse of `spreads`."""
+    above = (sigma - floor).clamp_min(1e-6)
+    return above + torch.log(-torch.expm1(-above)) - SOFTPLUS_ONE
+
+
 class _MixtureLogProb(torch.autograd.Function):
     """By hand, since the parts of a mixture are small and many: its backward pass has a third of the operations."""
 

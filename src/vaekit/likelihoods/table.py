@@ -16,16 +16,13 @@ from torch.distributions import Distribution
 from vaekit.distributions import summed
 from vaekit.likelihoods.base import Likelihood
 from vaekit.likelihoods.intervals import log_interval
-from vaekit.likelihoods.normals import mixture_log_prob, spreads
+from vaekit.likelihoods.normals import mixture_log_prob, raw_spreads, spreads
+from vaekit.likelihoods.quadrature import count_nodes, range_of_means, real_nodes
 from vaekit.nn.warp import Warps
 from vaekit.schema import DENSE, Column, ColumnStats
 
 _FAR = 1e4  # stands for the infinite ends of the line
 _MANY = 200  # counts from which the width of an interval is the warp's slope
-_NODES = 16  # quantiles that stand for a normal distribution where the mean of a small count is taken,
-_GRID = 27  # and nodes of a grid, from -5.2 to 5.2, where that of a wider range is, which has a tail
-_WIDE = 50  # counts that make a range wide
-_SPOTS = 15  # nodes of a grid, from -4.5 to 4.5, where the mean of a real number is taken
 _HALVINGS = 30  # of the bracket of a median
 
 
@@ -70,6 +67,7 @@ class TableColumns(Likelihood):
     level_logs: Tensor
     dense_range: Tensor
     count_range: Tensor
+    n_observed: Tensor
 
     def __init__(self, columns: Sequence[Column], mixture: int = 3, floor: float = 0.01) -> None:
         super().__init__((len(columns),))
@@ -87,14 +85,17 @@ class TableColumns(Likelihood):
         for name, places in groups.items():
             self.register_buffer(name, torch.tensor(places, dtype=torch.long), persistent=False)
         self.warps = Warps([columns[j] for j in groups["dense"]])
-        dense = [_range_of_means(columns[j]) for j in groups["dense"]]
-        counts = [_range_of_means(columns[j]) for j in groups["counts"]]
+        dense = [range_of_means(columns[j]) for j in groups["dense"]]
+        counts = [range_of_means(columns[j]) for j in groups["counts"]]
         for name, ends in (("dense_range", dense), ("count_range", counts)):
             self.register_buffer(name, torch.tensor(ends, dtype=torch.float32).reshape(-1, 2).T, persistent=False)
         self.count_warps = Warps.of_counts([columns[j] for j in groups["counts"]])
-        for name, part in zip(("count_nodes", "count_shares"), _normal_nodes(counts), strict=True):
+        for name, part in zip(("count_nodes", "count_shares"), count_nodes(counts), strict=True):
             self.register_buffer(name, part, persistent=False)
         self.numbers = len(groups["dense"]) + len(groups["counts"]) + len(groups["ordinals"])
+        numeric = [columns[j] for j in self.numeric.tolist()]
+        n_observed = torch.tensor([c.n_observed * (1 - c.zeros) or math.inf for c in numeric])
+        self.register_buffer("n_observed", n_observed, persistent=False)
         self.widths = [len(groups["dense"]), len(groups["counts"]) + len(groups["ordinals"]), len(groups["levelled"])]
         self._make_levels([columns[j] for j in groups["ordinals"]], [columns[j] for j in groups["levelled"]])
 
@@ -132,6 +133,11 @@ class TableColumns(Likelihood):
     def param_shape(self) -> tuple[int, ...]:
         """(T,)."""
         return (self.num_values,)
+
+    @property
+    def decoded_values(self) -> int:
+        """Raw parameters of a row, and its levels, padded."""
+        return self.num_values + self.padding.numel()
 
     @property
     def numeric(self) -> Tensor:
@@ -276,9 +282,8 @@ class TableDistribution(Distribution):
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """(..., D) coded rows without missing cells."""
-        kinds, shape = self.kinds, torch.Size(sample_shape)
-        d, c = len(kinds.dense), len(kinds.counts)
-        parts = []
+        kinds, d, c = self.kinds, len(self.kinds.dense), len(self.kinds.counts)
+        shape, parts = torch.Size(sample_shape), []
         if kinds.numbers:
             chosen = _gumbel_argmax(self.log_weights, shape, -2).unsqueeze(-2)
             mu = self.mu.expand(*shape, *self.mu.shape).gather(-2, chosen).squeeze(-2)
@@ -310,14 +315,12 @@ class TableDistribution(Distribution):
         and ordinal codes their own, each with x kept within the column's range at fit, as a heavy tail has a mean that
         nothing in the data supports, or none. All are expectations, so those given several codes can be averaged.
         """
-        kinds = self.kinds
-        d, c = len(kinds.dense), len(kinds.counts)
-        spots = torch.linspace(-4.5, 4.5, _SPOTS).to(self.mu)[:, None]
-        shares, nodes = torch.softmax(-0.5 * spots.square(), 0), (kinds.count_nodes.to(self.mu), kinds.count_shares)
+        kinds, d, c = self.kinds, len(self.kinds.dense), len(self.kinds.counts)
+        spots, nodes = real_nodes(self.mu), (kinds.count_nodes.to(self.mu), kinds.count_shares)
         mu, sigma = (m.unsqueeze(-2).tensor_split((d, d + c), -1) for m in (self.mu, self.sigma))  # (..., M, 1, N)
         smooth, whole = kinds.warps.expected, kinds.count_warps.inverse
         means = [
-            summed(lambda t, p: smooth(mu[0] + sigma[0] * t).clamp(*kinds.dense_range) * p, mu[0], spots, shares),
+            summed(lambda t, p: smooth(mu[0] + sigma[0] * t).clamp(*kinds.dense_range) * p, mu[0], *spots),
             summed(lambda t, p: whole(mu[1] + sigma[1] * t).round().clamp(*kinds.count_range) * p, mu[1], *nodes),
             summed(lambda edge: torch.special.ndtr((mu[2] - edge) / sigma[2]), mu[2], kinds.edges[:, 1:].T),
         ]
@@ -334,8 +337,8 @@ class TableDistribution(Distribution):
         Returns:
             In the order and units of `points`.
         """
-        kinds, shares = self.kinds, log_weights.exp().unsqueeze(-1)
-        d, c = len(kinds.dense), len(kinds.counts)
+        kinds, d, c = self.kinds, len(self.kinds.dense), len(self.kinds.counts)
+        shares = log_weights.exp().unsqueeze(-1)
         weights = shares.unsqueeze(-1) * self.log_weights.exp()  # (K, B, M, N)
         below = weights.new_full((weights.shape[1], kinds.numbers), 0.5)  # what lies below the median but for zeros
         none = torch.sigmoid(self.zero)
@@ -352,6 +355,26 @@ class TableDistribution(Distribution):
         ordered = (t[..., d + c :].unsqueeze(-1) > kinds.edges[:, 1:]).sum(-1)
         return torch.cat([dense, counts, ordered.to(t)], -1)
 
+    def inflated(self, coefficients: int) -> TableDistribution:
+        r"""The same with the variances of new rows, where these were fitted to few.
+
+        What a regression with C coefficients on n rows predicts has the variance of its residuals times
+        (n + C) / (n - C), to first order 1 + 2 C / n (final prediction error, Akaike 1969). Of a numeric column with
+        n_d observed cells, for v = Var[t|z] in warped units, where the whole column has variance 1:
+
+        .. math:: v' = \max(v, \min(1, (1 + 2 C / n_d) v)), \qquad \sigma_m'^2 = \sigma_m^2 + v' - v
+
+        Args:
+            coefficients: by which each column depends on others; C is these, or the number of columns if less.
+        """
+        shares, variances = self.log_weights.exp(), self.sigma.square()
+        mean = (shares * self.mu).sum(-2, keepdim=True)
+        v = (shares * (variances + (self.mu - mean).square())).sum(-2, keepdim=True)
+        more = v * 2 * min(coefficients, len(self.kinds.columns)) / self.kinds.n_observed
+        sigma = (variances + torch.minimum(more, (1 - v).clamp_min(0))).sqrt()
+        raw = self.raw[0][..., 0, :, :], self.mu, raw_spreads(sigma, self.kinds.floor)
+        return TableDistribution(self.kinds, torch.stack(raw, -3), *self.raw[1:])
+
     def take(self, chosen: Tensor) -> TableDistribution:
         """Of a batch shape (K, B) the distributions at chosen (M, B), numbers of the first dimension."""
         each = torch.arange(chosen.shape[1], device=chosen.device)
@@ -364,28 +387,6 @@ def _log_shares_of_codes(column: Column) -> Tensor:
     if column.pool:
         logs[-column.pool :] = torch.tensor(column.shares[-column.pool :], dtype=torch.float64).log().log_softmax(0)
     return logs.float()
-
-
-def _normal_nodes(ranges: list[tuple[float, float]]) -> tuple[Tensor, Tensor]:
-    """(S, C) values of a standard normal number, and their shares, for the means of C columns of counts."""
-    wide = torch.tensor([not high - low < _WIDE for low, high in ranges], dtype=torch.bool)
-    size = _GRID if wide.any() else _NODES
-    quantiles = torch.special.ndtri((torch.arange(size, dtype=torch.float64) + 0.5) / size)
-    quantiles /= quantiles.square().mean().sqrt()  # with unit variance
-    grid = torch.linspace(-5.2, 5.2, size, dtype=torch.float64)[:, None]
-    nodes = torch.where(wide, grid, quantiles[:, None])
-    return nodes.float(), torch.where(wide, torch.softmax(-0.5 * grid.square(), 0), 1 / size).float()
-
-
-def _range_of_means(column: Column) -> tuple[float, float]:
-    """Ends between which values count in means, in the units of `TableDistribution.points`."""
-    if column.kind == "count":
-        return (column.low, column.high) if column.low < column.high else (0.0, 2.0**24)
-    if column.low >= column.high:  # not known
-        return -math.inf, math.inf
-    if column.kind == "positive":
-        return column.low / math.exp(column.warp.centre), column.high / math.exp(column.warp.centre)
-    return (column.low - column.warp.centre) / column.warp.scale, (column.high - column.warp.centre) / column.warp.scale
 
 
 def _alike(parts: list[Tensor]) -> list[Tensor]:

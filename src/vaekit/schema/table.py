@@ -63,6 +63,7 @@ class Column:
         decimals: decimal places that all numbers had, or None.
         step: of times, the seconds of which all were multiples.
         low, high: smallest and largest number.
+        n_observed: number of cells at fit that are not missing, 0 where not known.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Column:
     step: float = 0.0
     low: float = 0.0
     high: float = 0.0
+    n_observed: int = 0
 
     @property
     def codes(self) -> int:
