@@ -1,5 +1,6 @@
 """The likelihood of a table's row: normalised in the columns' own units, and its samples, means and codes agree."""
 
+import dataclasses
 import itertools
 import math
 
@@ -357,25 +358,43 @@ def test_the_median_of_one_normal_is_its_mean_mapped():
 
 
 def test_variances_of_few_rows_are_inflated_up_to_those_of_the_column():
-    numbers = [Column(name, "real", "Float64", n_observed=n) for name, n in (("a", 8), ("b", 800), ("not known", 0))]
-    likelihood = table(*numbers, ORDINAL, BINARY, mixture=2)
-    raw = params(likelihood, 200, spread=1.5)
-    p = likelihood(raw)
+    columns = [
+        dataclasses.replace(ORDINAL, n_observed=20),
+        dataclasses.replace(COUNT, n_observed=8),
+        BINARY,
+        dataclasses.replace(ZEROS, n_observed=50),
+        dataclasses.replace(REAL, n_observed=800),
+        dataclasses.replace(REAL, name="of an older folder"),
+    ]
+    likelihood = table(*columns, mixture=2)
+    p = likelihood(params(likelihood, 300, spread=1.5))
     wider = p.inflated(4)
+    place = {columns[j].name: i for i, j in enumerate(likelihood.numeric.tolist())}
+    assert [*place] == ["rain", "real", "of an older folder", "visits", "grade"]
+    factors = {"grade": 1 + 8 / 20, "visits": 1 + 8 / 8, "rain": 1 + 8 / (0.7 * 50), "real": 1 + 8 / 800}
 
     def variance(q):
         shares = q.log_weights.exp()
         mean = (shares * q.mu).sum(-2, keepdim=True)
         return (shares * (q.sigma.square() + (q.mu - mean).square())).sum(-2)
 
-    v, factor = variance(p), torch.tensor([1 + 8 / 8, 1 + 8 / 800, 1.0, 1.0], dtype=torch.float64)
+    v = variance(p)
     assert ((v < 0.4).any(0) & (v > 1.1).any(0)).all()
-    torch.testing.assert_close(variance(wider), torch.maximum(v, (factor * v).clamp_max(1)), rtol=1e-9, atol=1e-9)
+    for name, i in place.items():
+        expected = torch.maximum(v[:, i], (factors.get(name, 1) * v[:, i]).clamp_max(1))
+        torch.testing.assert_close(variance(wider)[:, i], expected, rtol=1e-6, atol=1e-6)
     more = wider.sigma.square() - p.sigma.square()
-    torch.testing.assert_close(more[:, 0], more[:, 1], rtol=1e-7, atol=1e-9)
-    for same in ("mu", "log_weights", "log_shares"):
+    torch.testing.assert_close(more[:, 0], more[:, 1], rtol=1e-6, atol=1e-6)
+    for same in ("mu", "log_weights", "log_shares", "zero"):
         torch.testing.assert_close(getattr(wider, same), getattr(p, same))
-    torch.testing.assert_close(p.inflated(1000).sigma, p.inflated(len(likelihood.columns)).sigma)
+    torch.testing.assert_close(p.inflated(1000).sigma, p.inflated(len(columns)).sigma)
+    assert likelihood(params(likelihood, 3)).inflated(4).log_prob(rows_of(columns, n=3)).isfinite().all()
+
+
+def test_a_table_without_numbers_has_nothing_to_inflate():
+    likelihood = table(BINARY, COLOUR)
+    p = likelihood(params(likelihood, 5))
+    torch.testing.assert_close(p.inflated(4).log_prob(rows_of([BINARY, COLOUR])), p.log_prob(rows_of([BINARY, COLOUR])))
 
 
 def test_taken_samples_are_those_of_their_codes():

@@ -380,8 +380,12 @@ def test_numbers_without_a_square(value):
         with pytest.raises(DataError) as caught:
             infer_schema(*as_frame(table), schema)
         assert str(caught.value) == (
-            f"Column 'b' holds {value:g}, whose square is no number: divide the column by a constant."
+            f"Column 'b' holds {value:g}, whose square is no number: make it missing, or divide the column by a constant."
         )
+    few = pd.DataFrame({"constant": [value] * 30, "binary": [0, value] * 15})
+    assert [column.kind for column in infer_schema(*as_frame(few))[0].all_columns] == ["constant", "binary"]
+    large = pd.DataFrame({"positive": np.random.default_rng(0).lognormal(0, 1, 300) * 1e148})
+    assert infer_schema(*as_frame(large))[0].all_columns[0].kind == "positive"
 
 
 def test_names_of_columns():

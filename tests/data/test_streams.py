@@ -69,6 +69,9 @@ def test_levels_are_counted_over_all_rows(frame, monkeypatch):
     assert column.pool == 57 and column.codes == 64
 
 
+ASKED = {"code": "categorical"}
+
+
 @pytest.mark.parametrize("dtype", [pl.Int64, pl.Float64, pl.String])
 def test_levels_asked_for_are_those_of_all_rows(dtype, monkeypatch):
     monkeypatch.setattr(streams, "_LOOKED_AT", 100)
@@ -78,11 +81,18 @@ def test_levels_asked_for_are_those_of_all_rows(dtype, monkeypatch):
     for kind in ("categorical", levels):
         found, _ = infer_lazy(late.lazy(), {"zip": kind})
         expected, _ = infer_schema(*as_frame(late), {"zip": kind})
-        assert sorted(found.all_columns[0].levels) == sorted(expected.all_columns[0].levels) == sorted(levels)
+        assert found.all_columns[0] == expected.all_columns[0] and {*found.all_columns[0].levels} == {*levels}
         assert [column.n_observed for column in found.all_columns] == [300, 225]
         code_lazy(late.lazy(), found)
     with pytest.raises(DataError, match=r"^Column 'zip' holds .*, which is not one of its levels"):
         infer_lazy(late.lazy(), {"zip": levels[:3]})
+
+
+def test_rare_levels_are_pooled_by_all_rows(monkeypatch):
+    monkeypatch.setattr(streams, "_LOOKED_AT", 100)
+    table = pl.DataFrame({"code": [*range(400), *[-1, -2, -3] * 600]})
+    (found, notes), (expected, same) = (infer_lazy(table.lazy(), ASKED), infer_schema(*as_frame(table), ASKED))
+    assert found == expected and notes == same and notes[-1].startswith("rare levels that share one code: 'code'")
 
 
 ODD = {
@@ -116,7 +126,7 @@ def test_one_row_of_another_kind_is_seen_among_those_not_looked_at(name, odd, mo
     found, notes = infer_lazy(late.lazy(), None)
     expected, expected_notes = infer_schema(*as_frame(late))
     for column, other in zip(found.all_columns, expected.all_columns, strict=True):
-        for part in ("kind", "levels", "low", "high", "n_observed"):
+        for part in ("kind", "levels", "shares", "pool", "low", "high", "n_observed"):
             assert getattr(column, part) == getattr(other, part), (column.name, part)
     assert notes == expected_notes
     code_lazy(late.lazy(), found)

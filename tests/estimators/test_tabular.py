@@ -26,6 +26,7 @@ import vaekit
 from vaekit import TabularVAE, VAEImputer
 from vaekit.data.frames import as_frame, missing_in
 from vaekit.errors import DataError, DataTypeError, OptionError
+from vaekit.likelihoods.table import TableDistribution
 from vaekit.priors import StandardNormal
 from vaekit.randomness import isolated_rng
 
@@ -244,6 +245,17 @@ def test_draws_differ_and_average_to_the_mean():
     assert vae.impute(frame, 2, random_state=3)[0].equals(again) and not again.equals(other)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"), [("real", 5.0), ("count", 5), ("positive", 5.0), ("datetime", "2020-01-01")]
+)
+def test_numbers_that_were_all_the_same_are_filled_with_that(kind, value):
+    cells = pd.Series([pd.Timestamp(value) if kind == "datetime" else value] * 40)
+    frame = pd.DataFrame({"x": cells.where(cells.index % 4 > 0), "y": np.random.default_rng(0).normal(size=40)})
+    vae = TabularVAE(**SMALL, schema={"x": kind}).fit(frame)
+    for statistic in ("mean", "median"):
+        assert (vae.impute(frame, statistic=statistic)["x"] == cells).all()
+
+
 def test_imputed_draws_alone_have_variances_inflated_by_the_cells_that_were_there(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=60)
@@ -255,6 +267,10 @@ def test_imputed_draws_alone_have_variances_inflated_by_the_cells_that_were_ther
     np.testing.assert_allclose(likelihood.n_observed, [60, 50, 60 * (1 - vae.schema_.all_columns[2].zeros)])
     mean, new, draw = vae.impute(frame), vae.sample(3, 0, given=given), vae.impute(frame, 1)[0]
     assert vaekit.load(tmp_path / "model").impute(frame, 1)[0].equals(draw)
+    asked = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TableDistribution, "inflated", lambda self, coefficients: asked.append(coefficients) or self)
+        assert not vae.impute(frame, 1)[0].equals(draw) and asked == [SMALL["latent_dim"]]
     likelihood.n_observed.fill_(1.0)
     assert vae.impute(frame).equals(mean) and vae.sample(3, 0, given=given).equals(new)
     assert (vae.impute(frame, 1)[0] - mean)["y"].std() > 1.3 * (draw - mean)["y"].std() > 0

@@ -30,7 +30,7 @@ from vaekit.evaluation.likelihood import (
     score_rows,
     summarise,
 )
-from vaekit.likelihoods import LIKELIHOODS, Autoregressive, Bernoulli
+from vaekit.likelihoods import LIKELIHOODS, Autoregressive, Bernoulli, CategoricalCodes
 from vaekit.models import PixelCNN
 from vaekit.objectives import elbo
 from vaekit.priors import Prior
@@ -93,9 +93,11 @@ def test_streamed_chunks_equal_the_naive_sum():
 
 
 def test_fewer_codes_at_a_time_where_there_are_many_channels():
-    plain = nn.Linear(64, 2)
-    images = nn.Sequential(nn.Conv2d(3, 16, 3), nn.Conv2d(16, 8, 3))
+    plain, images = nn.Linear(64, 2), nn.Sequential(nn.Conv2d(3, 16, 3), nn.Conv2d(16, 8, 3))
+    plain.likelihood = images.likelihood = Bernoulli((3, 8, 8))
     assert codes_that_fit(plain, (3, 8, 8)) == module._VALUES // 192
+    plain.likelihood = CategoricalCodes((3, 8, 8), 256)
+    assert codes_that_fit(plain, (3, 8, 8)) == module._VALUES // (256 * 192)
     assert codes_that_fit(images, (3, 8, 8)) == module._MAPS // (16 * 64)
     assert codes_that_fit(images, (3, 2000, 2000)) == 1
 

@@ -244,7 +244,7 @@ def point_values(points: np.ndarray, column: Column) -> Any:
             means = means * np.exp(column.warp.centre)
         elif column.kind != "count":
             means = column.warp.centre + column.warp.scale * means
-        return means.clip(column.low, column.high) if column.low < column.high else means  # 0, 0: not known
+        return means.clip(column.low, column.high)
     if isinstance(column.levels[0], str) or column.dtype.startswith(("Enum", "Categorical")):
         return level_values(np.round(means).astype(int).clip(0, len(column.levels) - 1), column)
     return np.interp(means, np.arange(len(column.levels)), np.array(column.levels, np.float64))

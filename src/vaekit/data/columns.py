@@ -58,9 +58,17 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
 
     Raises:
         OptionError: `asked` names an unknown column or kind.
-        DataError: no column can be used; a column holds infinity, values of several types, or others than asked for.
+        DataError: no column can be used; a column holds infinity, a number without a square (beyond 1e150), values of
+            several types, or others than asked for.
     """
-    asked = dict(asked or {})
+    asked = asked or {}
+    check_frame(frame, asked)
+    columns = [infer_column(frame[name], asked.get(name)) for name in frame.columns]
+    return with_notes(columns, frame, container, asked)
+
+
+def check_frame(frame: nw.DataFrame[Any], asked: Asked) -> None:
+    """Raise what `infer_schema` does before it looks at columns."""
     _check_asked(asked, frame.columns)
     if len(frame) == 0:
         raise DataError("The table has no rows.")
@@ -68,8 +76,13 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
         raise DataError(f"The table has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
     if len(frame) == 1:
         raise DataError("The table has 1 sample, but there is nothing to learn from fewer than 2.")
-    columns = tuple(infer_column(frame[name], asked.get(name)) for name in frame.columns)
-    schema = TableSchema(columns, container)
+
+
+def with_notes(
+    columns: Sequence[Column], frame: nw.DataFrame[Any], container: str, asked: Asked
+) -> tuple[TableSchema, list[str]]:
+    """What `infer_schema` gives, of columns that are known."""
+    schema = TableSchema(tuple(columns), container)
     notes = []
     for kind, what in (("identifier", "set aside as identifiers"), ("text", "set aside as free text")):
         names = [column.name for column in columns if column.kind == kind]
@@ -115,8 +128,16 @@ def _can_be_level(value: Any) -> bool:
     return isinstance(plain(value), (str, int, float)) and value == value
 
 
-def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = None) -> Column:
-    """The column of one series; see `infer_schema`."""
+def infer_column(
+    series: nw.Series[Any], asked: str | Sequence[Any] | None = None, times: np.ndarray | None = None
+) -> Column:
+    """The column of one series; see `infer_schema`.
+
+    Args:
+        series: n values.
+        asked: its kind, or its levels.
+        times: (n,) of a column of levels, how many rows have each value; None: one.
+    """
     name, dtype = series.name, type_name(series)
     native = str(series.to_native().dtype) if series.implementation.is_pandas() else ""
     base = Column(name, "constant", dtype, native)
@@ -147,7 +168,7 @@ def infer_column(series: nw.Series[Any], asked: str | Sequence[Any] | None = Non
     if kind in ASIDE:
         return dataclasses.replace(base, kind=kind)
     if kind in LEVELLED:
-        return _levelled(base, series, kind, listed)
+        return _levelled(base, series, kind, listed, times)
     return _numeric(base, series, kind)
 
 
@@ -206,6 +227,7 @@ def _kind(series: nw.Series[Any], n: int) -> str:
             return "binary"
         if (different == np.round(different)).all() and different[0] >= 0 and different[-1] <= _LARGEST_COUNT:
             return "identifier" if looks_running(len(different), n, different[0], different[-1]) else "count"
+        _check_size(series.name, values)
         return "positive" if different[0] >= 0 and (different[0] == 0 or _skewness(values) > _SKEW) else "real"
     different = int(series.drop_nulls().n_unique())
     if different <= 2:
@@ -218,20 +240,26 @@ def _kind(series: nw.Series[Any], n: int) -> str:
 def _check_finite(name: str, values: np.ndarray) -> None:
     if np.isinf(values).any():
         raise DataError(f"Column {name!r} holds infinity: replace it, or make it missing.")
+
+
+def _check_size(name: str, values: np.ndarray) -> None:
     largest = values[np.abs(values).argmax()]
     if abs(largest) > _LARGEST:
         raise DataError(
-            f"Column {name!r} holds {largest:g}, whose square is no number: divide the column by a constant."
+            f"Column {name!r} holds {largest:g}, whose square is no number: make it missing, or divide the column by a "
+            "constant."
         )
 
 
 def _skewness(values: np.ndarray) -> float:
     centred = values - values.mean()
     spread = centred.std()
-    return float((centred**3).mean() / spread**3) if spread > 0 else 0.0
+    return float(((centred / spread) ** 3).mean()) if spread > 0 else 0.0
 
 
-def _levelled(base: Column, series: nw.Series[Any], kind: Any, given: tuple[Any, ...] | None) -> Column:
+def _levelled(
+    base: Column, series: nw.Series[Any], kind: Any, given: tuple[Any, ...] | None, times: np.ndarray | None
+) -> Column:
     if is_time(series):
         raise DataError(f"Column {base.name!r} holds times, so it cannot be {kind}.")
     levels = levels_of(series) if given is None else given
@@ -242,7 +270,10 @@ def _levelled(base: Column, series: nw.Series[Any], kind: Any, given: tuple[Any,
         value = series[int((codes == -1).argmax())]
         value = value.item() if isinstance(value, np.generic) else value
         raise DataError(f"Column {base.name!r} holds {value!r}, which is not one of its levels {join(levels)}.")
-    counts = np.bincount(codes[~np.isnan(codes)].astype(int), minlength=len(levels)).astype(float)
+    there = ~np.isnan(codes)
+    weights = None if times is None else times[there]
+    counts = np.bincount(codes[there].astype(int), weights, minlength=len(levels)).astype(float)
+    base = dataclasses.replace(base, n_observed=int(counts.sum()))
     if kind == "binary" and len(levels) > 2:
         levels = tuple(level for level, count in zip(levels, counts, strict=True) if count)
         counts = counts[counts > 0]
@@ -277,6 +308,7 @@ def _numeric(base: Column, series: nw.Series[Any], kind: Any) -> Column:
     values = numbers_of(series)
     values = values[~np.isnan(values)]
     _check_finite(name, values)
+    _check_size(name, values)
     if kind in ("positive", "count") and values.min() < 0:
         raise DataError(f"Column {name!r} holds {values.min():g}, so it cannot be {kind}.")
     if kind == "count" and ((values != np.round(values)).any() or values.max() > _LARGEST_COUNT):

@@ -7,7 +7,7 @@ import errno
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from vaekit.data.coding import code_table
-from vaekit.data.columns import Asked, infer_schema, scattered, with_levels
+from vaekit.data.columns import Asked, check_frame, infer_column, infer_schema, scattered, with_notes
 from vaekit.data.frames import dtype_of, family, with_listed
 from vaekit.data.identifiers import looks_running
 from vaekit.data.largetables import BATCH, read_large, row_numbers
@@ -68,7 +68,7 @@ def batches(lazy: pl.LazyFrame) -> Iterator[nw.DataFrame[Any]]:
 def infer_lazy(lazy: pl.LazyFrame, asked: Asked | None) -> tuple[TableSchema, list[str]]:
     """The schema, told from up to 200,000 rows from all over the table and the extremes of each column.
 
-    Levels of text, and observed cells, are counted over all rows. See `vaekit.data.columns.infer_schema`.
+    Levels, and observed cells, are counted over all rows. See `vaekit.data.columns.infer_schema`.
     """
     import polars as pl
 
@@ -76,40 +76,40 @@ def infer_lazy(lazy: pl.LazyFrame, asked: Asked | None) -> tuple[TableSchema, li
     looked_at = pl.Series(scattered(rows, _LOOKED_AT)).cast(pl.UInt32).implode()
     some = lazy if rows <= _LOOKED_AT else row_numbers(lazy, lambda number: number.is_in(looked_at))
     few = some.collect(engine="streaming")
-    counts: dict[str, int] = {}
-    if len(few) < rows:
-        levelled = [name for name, kind in (asked or {}).items() if not isinstance(kind, str) or kind in LEVELLED]
-        asked = {name: "identifier" for name in _running(lazy, few)} | dict(asked or {})
-        more, counts = _over_all(lazy, few, levelled)
-        few = pl.concat([few, more])
-    schema, notes = infer_schema(nw.from_native(few, eager_only=True), "polars", asked)
+    if len(few) == rows:
+        return infer_schema(nw.from_native(few, eager_only=True), "polars", asked)
+    asked = {name: "identifier" for name in _running(lazy, few)} | dict(asked or {})
+    few = pl.concat([few, _extremes(lazy, few)])
+    frame = nw.from_native(few, eager_only=True)
+    check_frame(frame, asked)
+    observed = [
+        (pl.col(name).fill_nan(None) if few.schema[name].is_float() else pl.col(name)).count() for name in few.columns
+    ]
+    counts = lazy.select(observed).collect(engine="streaming").row(0, named=True)
     columns = []
-    for column in schema.all_columns:
-        if column.kind in ("binary", "categorical") and few.schema[column.name] == pl.String:
-            counted = lazy.group_by(column.name).len().drop_nulls().sort(column.name).collect(engine="streaming")
-            kind = "binary" if column.kind == "binary" and len(counted) == 2 else "categorical"
-            column = with_levels(column, kind, tuple(counted[column.name].to_list()), counted["len"].to_numpy())
-        columns.append(dataclasses.replace(column, n_observed=counts.get(column.name, column.n_observed)))
-    return dataclasses.replace(schema, all_columns=tuple(columns)), notes
+    for name in few.columns:
+        column = infer_column(frame[name], asked.get(name))
+        if column.kind in LEVELLED:
+            every = lazy.group_by(name).agg(pl.len().alias(f"{name} times")).collect(engine="streaming")
+            values = nw.from_native(every[name], series_only=True)
+            column = infer_column(values, asked.get(name, column.kind), every[f"{name} times"].to_numpy())
+        columns.append(dataclasses.replace(column, n_observed=counts[name]))
+    return with_notes(columns, frame, "polars", asked)
 
 
-def _over_all(lazy: pl.LazyFrame, few: pl.DataFrame, levelled: Sequence[str]) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Rows with values that are not in `few`, by which a column's kind can be told as by all rows, and observed cells.
+def _extremes(lazy: pl.LazyFrame, few: pl.DataFrame) -> pl.DataFrame:
+    """Rows with values that are not in `few`, by which a column's kind can be told as by all rows.
 
     Of numbers, times and text the smallest and the largest and, of a column that seems to hold two values at most, a
-    third; of floating-point numbers one that is not whole; of categories, and of `levelled` columns, each.
+    third; of floating-point numbers one that is not whole; of categories each.
     """
     import polars as pl
 
     wanted: dict[str, list[pl.Expr]] = {}
-    observed: list[pl.Expr] = []
     for name, dtype in few.schema.items():
         column, seen = pl.col(name), few[name].drop_nulls()
-        observed.append((column.fill_nan(None) if dtype.is_float() else column).count().alias(f"n {name}"))
         if isinstance(dtype, (pl.Categorical, pl.Enum)):
             wanted[name] = [column.filter(column.is_not_null()).unique().cast(pl.String).implode()]
-        elif name in levelled:
-            wanted[name] = [column.filter(column.is_not_null()).unique().implode()]
         elif dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.String, pl.Boolean):
             wanted[name] = [column.min(), column.max()]
             if dtype.is_float():
@@ -117,21 +117,21 @@ def _over_all(lazy: pl.LazyFrame, few: pl.DataFrame, levelled: Sequence[str]) ->
             if seen.n_unique() <= 2:
                 wanted[name].append(column.filter(column.is_in(seen.unique().implode()).not_()).first())
     aliased = [value.alias(f"{i} {name}") for name, values in wanted.items() for i, value in enumerate(values)]
-    row = lazy.select(*aliased, *observed).collect(engine="streaming").row(0, named=True)
+    row = lazy.select(aliased).collect(engine="streaming").row(0, named=True)
     found: dict[str, list[Any]] = {name: [] for name in few.columns}
     for name, values in wanted.items():
-        each: list[Any] = [row[f"{i} {name}"] for i in range(len(values))]
-        if isinstance(each[0], list):
-            there = few[name].unique()
-            there = set(
-                (there.cast(pl.String) if isinstance(there.dtype, (pl.Categorical, pl.Enum)) else there).to_list()
-            )
-            found[name] = [value for value in each[0] if value not in there]
-        else:
-            found[name] = [v for v in dict.fromkeys(each) if v is not None and not few[name].eq(v).any()]
+        each = [row[f"{i} {name}"] for i in range(len(values))]
+        each = each[0] if isinstance(each[0], list) else each
+        there = (
+            set(few[name].cast(pl.String).to_list()) if isinstance(few.schema[name], (pl.Categorical, pl.Enum)) else ()
+        )
+        found[name] = [
+            value
+            for value in dict.fromkeys(each)
+            if value is not None and value not in there and (there or not few[name].eq(value).any())
+        ]
     most = max(map(len, found.values()))
-    more = pl.DataFrame({name: [*v, *[None] * (most - len(v))] for name, v in found.items()}, schema=few.schema)
-    return more, {name: row[f"n {name}"] for name in few.columns}
+    return pl.DataFrame({name: [*v, *[None] * (most - len(v))] for name, v in found.items()}, schema=few.schema)
 
 
 def _running(lazy: pl.LazyFrame, few: pl.DataFrame) -> list[str]:

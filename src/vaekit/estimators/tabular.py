@@ -259,8 +259,8 @@ class TabularVAE(BoundEstimator):
                 result is a LazyFrame that imputes when it is read, a batch at a time.
             draws: None gives one table, with the conditional mean of numbers, times and ordinal cells within their
                 column's range at fit, and the likeliest level of others. A number m gives a list of m tables for
-                Rubin's rules, all missing cells of a row drawn together from p(x_m|x_o), with the variances of numbers
-                `inflated` by up to 1 + 2 min(L, D) / n, as those of a fit to n rows are too small (docs/tables.md).
+                Rubin's rules, all missing cells of a row drawn together from p(x_m|x_o), variances of numbers, times
+                and ordinal cells by up to 1 + 2 min(L, D) / n_d larger, as n_d observed cells make them too small.
             statistic: "mean" or "median" of numbers, times and ordinal cells. A column whose type holds whole numbers
                 only gets the nearest one; an ordinal column whose levels are no numbers the nearest level.
             num_samples: K.

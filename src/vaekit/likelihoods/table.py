@@ -94,7 +94,7 @@ class TableColumns(Likelihood):
             self.register_buffer(name, part, persistent=False)
         self.numbers = len(groups["dense"]) + len(groups["counts"]) + len(groups["ordinals"])
         numeric = [columns[j] for j in self.numeric.tolist()]
-        n_observed = torch.tensor([c.n_observed * (1 - c.zeros) or math.inf for c in numeric])
+        n_observed = torch.tensor([c.n_observed * (1 - c.zeros) or math.inf for c in numeric])  # zeros have no warp
         self.register_buffer("n_observed", n_observed, persistent=False)
         self.widths = [len(groups["dense"]), len(groups["counts"]) + len(groups["ordinals"]), len(groups["levelled"])]
         self._make_levels([columns[j] for j in groups["ordinals"]], [columns[j] for j in groups["levelled"]])
@@ -360,7 +360,7 @@ class TableDistribution(Distribution):
 
         What a regression with C coefficients on n rows predicts has the variance of its residuals times
         (n + C) / (n - C), to first order 1 + 2 C / n (final prediction error, Akaike 1969). Of a numeric column with
-        n_d observed cells, for v = Var[t|z] in warped units, where the whole column has variance 1:
+        n_d cells at fit (of a positive one, above 0), for v = Var[t|z] in warped units, where the column has 1:
 
         .. math:: v' = \max(v, \min(1, (1 + 2 C / n_d) v)), \qquad \sigma_m'^2 = \sigma_m^2 + v' - v
 

@@ -63,7 +63,8 @@ class Column:
         decimals: decimal places that all numbers had, or None.
         step: of times, the seconds of which all were multiples.
         low, high: smallest and largest number.
-        n_observed: number of cells at fit that are not missing, 0 where not known.
+        n_observed: number of cells that were not missing, held-out ones among them, when the kind was told; 0 where not
+            known.
     """
 
     name: str
