@@ -28,6 +28,7 @@ for little what else the machine does.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -75,7 +76,7 @@ def typed(table: Table, values: np.ndarray) -> pd.DataFrame:
 def short(n: int) -> dict[str, Any]:
     """Parameters for a short fit to n rows: 64 rows a step, or a 25th of many, and 70 steps and a tenth of n."""
     batch = max(64, n // 25)
-    epochs = max(1, round((70 + n / 10) * batch / n))
+    epochs = max(1, round((70 + n / 10) / math.ceil(n / batch)))
     return {"batch_size": batch, "epochs": epochs, "samples": 5, "learning_rate": 8e-3}
 
 

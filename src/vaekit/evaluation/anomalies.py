@@ -61,7 +61,7 @@ def cell_numbers(model: VAE, independent: IndependentFeatures, rows: Rows) -> It
     columns: Any = independent()
     table: Any = independent.likelihood
     for known in conditionals(model, rows, _SAMPLES):
-        given, x = known.cells(known.x).cpu(), known.x.cpu()
+        given, x = known.cells().cpu(), known.x.cpu()
         own = x.clone()
         own[:, table.dense] = table.warps.expected(x[:, table.dense]).clamp(-_FARTHEST, _FARTHEST)
         own[:, table.levelled] = 0

@@ -38,12 +38,14 @@ class Conditional:
         x: (B, D) coded rows.
         log_weights: (K, B) logarithms of normalised importance weights.
         given: p(x|z_k), of batch shape (K, B).
+        given_each: (K, B, D) log p(x_d|z_k) of the observed cells, 0 where one is missing.
     """
 
     part: slice
     x: Tensor
     log_weights: Tensor
     given: TableDistribution
+    given_each: Tensor
 
     def points(self, statistic: str = "mean") -> Tensor:
         """(B, S) conditional expectations as `TableDistribution.points` orders them, or with medians of numbers."""
@@ -63,9 +65,10 @@ class Conditional:
         given = self.given.take(chosen)
         return (given.inflated(coefficients) if coefficients else given).sample()
 
-    def cells(self, values: Tensor) -> Tensor:
-        """(B, D) log p(x_d | x_o) of cells with those values, in nats."""
-        return torch.logsumexp(self.log_weights.unsqueeze(-1) + self.given.cell_log_prob(values), 0)
+    def cells(self, values: Tensor | None = None) -> Tensor:
+        """(B, D) log p(x_d | x_o) of cells with those values, by default the row's own, in nats."""
+        each = self.given_each if values is None else self.given.cell_log_prob(values)
+        return torch.logsumexp(self.log_weights.unsqueeze(-1) + each, 0)
 
 
 @torch.no_grad()
@@ -86,9 +89,10 @@ def conditionals(model: VAE, rows: Rows, num_samples: int, seed: int = 0) -> Ite
         eps = row_noise(rows.keys(part).to(device), seed, 0, num_samples * latent)
         eps = eps.view(len(x), num_samples, latent).transpose(0, 1)
         terms = model.terms(x, num_samples, noise=lambda *_, eps=eps: eps)
-        log_weights = (terms.log_px + prior.log_prob(terms.z) - terms.log_qz).log_softmax(0)
         given: Any = terms.likelihood
-        yield Conditional(part, x, log_weights, given)
+        each = given.cell_log_prob(x)
+        log_weights = (each.sum(-1) + prior.log_prob(terms.z) - terms.log_qz).log_softmax(0)
+        yield Conditional(part, x, log_weights, given, each)
 
 
 def fill_rows(model: VAE, rows: Rows, draws: int | None, statistic: str, num_samples: int, seed: int) -> list[Tensor]:
