@@ -94,6 +94,7 @@ def test_streamed_chunks_equal_the_naive_sum():
 
 def test_fewer_codes_at_a_time_where_there_are_many_channels():
     plain, images = nn.Linear(64, 2), nn.Sequential(nn.Conv2d(3, 16, 3), nn.Conv2d(16, 8, 3))
+    assert codes_that_fit(plain, (3, 8, 8)) == module._VALUES // 192
     plain.likelihood = images.likelihood = Bernoulli((3, 8, 8))
     assert codes_that_fit(plain, (3, 8, 8)) == module._VALUES // 192
     plain.likelihood = CategoricalCodes((3, 8, 8), 256)

@@ -160,8 +160,8 @@ def codes_that_fit(model: nn.Module, shape: Sequence[int]) -> int:
     """
     on_cpu = next(model.parameters()).device.type == "cpu"
     values, maps = (_VALUES, _MAPS) if on_cpu else (_GPU_VALUES, _GPU_MAPS)
-    likelihood: Any = model.likelihood
-    decoded = values // likelihood.decoded_values
+    likelihood: Any = getattr(model, "likelihood", None)  # a model of one's own may have none
+    decoded = values // (math.prod(shape) if likelihood is None else likelihood.decoded_values)
     channels = max((m.out_channels for m in model.modules() if isinstance(m, nn.Conv2d)), default=0)
     if channels:
         decoded = min(decoded, maps // (channels * math.prod(shape[-2:])))

@@ -133,6 +133,11 @@ class Autoregressive(Likelihood):
             kernel_size=kernel_size,
         )
 
+    @property
+    def decoded_values(self) -> int:
+        """The values of a row: the features are maps of convolutions."""
+        return math.prod(self.shape)
+
     def again(self, stats: ColumnStats) -> Likelihood:
         """A new one of independent pixels."""
         return self.base.again(stats)
