@@ -289,7 +289,7 @@ def test_test_rows_that_do_not_suit_the_others(tmp_path: Path, capsys: Any) -> N
     fit = ["fit", path, "-o", tmp_path / "NEW", "--seed", 22, *QUICK]  # that sets the fraction aside
     assert complaint(capsys, *fit) == (
         "The rows set aside for the test do not suit the others: Column 'a' holds values that are no counts, but it held "
-        "only counts at fit (if impute filled in means: draws=1 or statistic='median' fills in counts). "
+        "only counts at fit (if impute filled in means: a draw, or the median, is a count). "
         """So give the column a kind that suits all, as in --set 'schema={"NAME": "real"}'."""
     )
     assert not (tmp_path / "NEW").exists()

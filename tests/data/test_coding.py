@@ -430,7 +430,7 @@ OTHER_VALUES = [
     (DataTypeError, "town", [datetime.date(2020, 1, 1)] * N, "Column 'town' is of type Date, but was String (categorical) at fit: make its cells text."),
     (DataError, "real", [math.inf] * N, "Column 'real' holds infinity: replace it, or make it missing."),
     (DataError, "count", cycle(3, -2, -1), "Column 'count' holds -2, but was never below 0 at fit."),
-    (DataError, "count", cycle(3, 2.5), "Column 'count' holds values that are no counts, but it held only counts at fit (if impute filled in means: draws=1 or statistic='median' fills in counts)."),
+    (DataError, "count", cycle(3, 2.5), "Column 'count' holds values that are no counts, but it held only counts at fit (if impute filled in means: a draw, or the median, is a count)."),
     (DataError, "count", cycle(3, 2**25), "Column 'count' holds 3.35544e+07, but a count goes up to 2**24."),
     (DataError, "price", cycle(1.5, -0.5), "Column 'price' holds -0.5, but was never below 0 at fit."),
 ]  # fmt: skip

@@ -422,7 +422,7 @@ RESHAPE = "Reshape your data, with X.reshape(-1, 1) where they are a single colu
         (scipy.sparse.eye_array(3), "A table is not given as a sparse matrix: X.toarray() makes it dense."),
         (
             np.array([["a", 1.0]], dtype=object),
-            "A ndarray is no table of numbers: could not convert string to float: 'a'.",
+            "A ndarray is no table of numbers: could not convert string to float: 'a'; give the table that it came from.",
         ),
     ],
     ids=["vector", "cube", "list", "text", "complex", "sparse", "objects"],

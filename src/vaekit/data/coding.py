@@ -161,7 +161,7 @@ def code_numbers(values: np.ndarray, column: Column) -> np.ndarray:
         if (seen != np.round(seen)).any():
             raise DataError(
                 f"Column {column.name!r} holds values that are no counts, but it held only counts at fit (if impute "
-                "filled in means: draws=1 or statistic='median' fills in counts)."
+                "filled in means: a draw, or the median, is a count)."
             )
         if seen.max(initial=0) > 2**24:
             raise DataError(f"Column {column.name!r} holds {seen.max():g}, but a count goes up to 2**24.")

@@ -80,7 +80,8 @@ def _of_array(table: Any) -> nw.DataFrame[Any]:
         array = np.asarray(table)
         array = array.astype(np.float64) if array.dtype.kind == "O" else array
     except (TypeError, ValueError) as error:
-        raise DataTypeError(f"A {type(table).__name__} is no table of numbers: {error}.") from error
+        what = f"A {type(table).__name__} is no table of numbers"
+        raise DataTypeError(f"{what}: {error}; give the table that it came from.") from error
     if array.dtype.kind == "c":
         raise DataTypeError("Complex data not supported: the numbers of a table are real.")
     if array.dtype.kind not in "biuf":
