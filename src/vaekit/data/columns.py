@@ -23,7 +23,7 @@ from vaekit.data.frames import (
     plain,
 )
 from vaekit.data.identifiers import FEW, beyond_floats, looks_running
-from vaekit.data.remarks import remark
+from vaekit.data.remarks import notes_on
 from vaekit.data.times import is_named, to_local, type_name
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
 from vaekit.schema import LEVELLED, Column, TableSchema, Warp
@@ -64,7 +64,7 @@ def infer_schema(frame: nw.DataFrame[Any], container: str, asked: Asked | None =
     asked = asked or {}
     check_frame(frame, asked)
     columns = [infer_column(frame[name], asked.get(name)) for name in frame.columns]
-    return with_notes(columns, frame, container, asked)
+    return TableSchema(tuple(columns), container), notes_on(columns, frame, asked)
 
 
 def check_frame(frame: nw.DataFrame[Any], asked: Asked) -> None:
@@ -76,34 +76,6 @@ def check_frame(frame: nw.DataFrame[Any], asked: Asked) -> None:
         raise DataError(f"The table has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
     if len(frame) == 1:
         raise DataError("The table has 1 sample, but there is nothing to learn from fewer than 2.")
-
-
-def with_notes(
-    columns: Sequence[Column], frame: nw.DataFrame[Any], container: str, asked: Asked
-) -> tuple[TableSchema, list[str]]:
-    """What `infer_schema` gives, of columns that are known."""
-    schema = TableSchema(tuple(columns), container)
-    notes = []
-    for kind, what in (("identifier", "set aside as identifiers"), ("text", "set aside as free text")):
-        names = [column.name for column in columns if column.kind == kind]
-        if names:
-            notes.append(f"columns {what}: {join(names, 20)}")
-    empty = [column.name for column in columns if column.kind == "constant" and not column.levels]
-    constant = [column.name for column in columns if column.kind == "constant" and column.levels]
-    if empty:
-        notes.append(f"columns without any value: {join(empty, 20)}")
-    if constant:
-        notes.append(f"columns with a single value: {join(constant, 20)}")
-    remarks = (remark(column, frame[column.name], asked=column.name in asked) for column in columns)
-    notes += [line for line in remarks if line is not None]
-    if not schema.modelled:
-        if len(empty) == len(columns):
-            raise DataError("Every cell of the table is missing.")
-        raise DataError(f"The table has no column that can be used ({'; '.join(notes)}).")
-    pooled = [f"{column.name!r} ({column.pool})" for column in columns if column.pool]
-    if pooled:
-        notes.append(f"rare levels that share one code: {', '.join(pooled)}")
-    return schema, notes
 
 
 def _check_asked(asked: Asked, columns: Sequence[str]) -> None:
@@ -279,10 +251,10 @@ def _levelled(
         counts = counts[counts > 0]
     if len(levels) < 2 or (kind == "binary" and len(levels) > 2):
         raise _other_number(base.name, len(levels), kind)
-    return with_levels(base, kind, levels, counts)
+    return _with_levels(base, kind, levels, counts)
 
 
-def with_levels(base: Column, kind: Any, levels: tuple[Any, ...], counts: np.ndarray) -> Column:
+def _with_levels(base: Column, kind: Any, levels: tuple[Any, ...], counts: np.ndarray) -> Column:
     """A binary, ordinal or categorical column with levels that were counted; the rarest of very many share a code."""
     pool = 0
     if kind == "categorical" and len(levels) > MOST_LEVELS:

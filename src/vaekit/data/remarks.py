@@ -1,10 +1,10 @@
-"""What to say of a column's kind: of text that may be meant for numbers, and of numbers that may be meant for none."""
+"""What to say of a table's columns: what is left out, and what may be meant for another kind."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import narwhals as nw
 
 from vaekit.data.csvtext import CODE, DATE, LONG, PHONE, TIME, is_numeral
 from vaekit.data.identifiers import beyond_floats, nearly_running
+from vaekit.errors import DataError, join
 from vaekit.schema import Column
 from vaekit.schema.table import ASIDE
 
@@ -19,6 +20,40 @@ _LOOK = 1000  # cells that tell of most columns of text
 
 _NUMBER = r"\s*([€$£¥]\s?)?[+-]?(\d{1,3}([ ,.']\d{3})+([.,]\d+)?|\d+([.,]\d+)?)(\s?[%€$£¥])?\s*$"
 _DAY = r"\s*(\d{1,2}([/-])\d{1,2}\2\d{2}(\d\d)?|\d{1,2}\.\d{1,2}\.\d{4}|\d{4}([./])\d{1,2}\4\d{1,2})(\s*$|[ T]\d{1,2}:)"
+
+
+def notes_on(columns: Sequence[Column], frame: nw.DataFrame[Any], asked: Collection[str]) -> list[str]:
+    """Lines on columns that are set aside, constant, perhaps meant for another kind, or with levels that share a code.
+
+    Args:
+        columns: of the schema.
+        frame: their cells.
+        asked: columns whose kind the user named.
+
+    Raises:
+        DataError: no column can be used.
+    """
+    notes = []
+    for kind, what in (("identifier", "set aside as identifiers"), ("text", "set aside as free text")):
+        names = [column.name for column in columns if column.kind == kind]
+        if names:
+            notes.append(f"columns {what}: {join(names, 20)}")
+    empty = [column.name for column in columns if column.kind == "constant" and not column.levels]
+    constant = [column.name for column in columns if column.kind == "constant" and column.levels]
+    if empty:
+        notes.append(f"columns without any value: {join(empty, 20)}")
+    if constant:
+        notes.append(f"columns with a single value: {join(constant, 20)}")
+    remarks = (remark(column, frame[column.name], asked=column.name in asked) for column in columns)
+    notes += [line for line in remarks if line is not None]
+    if not any(column.modelled for column in columns):
+        if len(empty) == len(columns):
+            raise DataError("Every cell of the table is missing.")
+        raise DataError(f"The table has no column that can be used ({'; '.join(notes)}).")
+    pooled = [f"{column.name!r} ({column.pool})" for column in columns if column.pool]
+    if pooled:
+        notes.append(f"rare levels that share one code: {', '.join(pooled)}")
+    return notes
 
 
 def remark(column: Column, series: nw.Series[Any], *, asked: bool) -> str | None:

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from vaekit.data.coding import code_table
-from vaekit.data.columns import Asked, check_frame, infer_column, infer_schema, scattered, with_notes
+from vaekit.data.columns import Asked, check_frame, infer_column, infer_schema, scattered
 from vaekit.data.frames import dtype_of, family, with_listed
 from vaekit.data.identifiers import looks_running
 from vaekit.data.largetables import BATCH, read_large, row_numbers
+from vaekit.data.remarks import notes_on
 from vaekit.data.rows import Rows
 from vaekit.errors import DataError, WriteError
 from vaekit.schema import LEVELLED, ColumnStats, TableSchema
@@ -94,7 +95,7 @@ def infer_lazy(lazy: pl.LazyFrame, asked: Asked | None) -> tuple[TableSchema, li
             values = nw.from_native(every[name], series_only=True)
             column = infer_column(values, asked.get(name, column.kind), every[f"{name} times"].to_numpy())
         columns.append(dataclasses.replace(column, n_observed=counts[name]))
-    return with_notes(columns, frame, "polars", asked)
+    return TableSchema(tuple(columns), "polars"), notes_on(columns, frame, asked)
 
 
 def _extremes(lazy: pl.LazyFrame, few: pl.DataFrame) -> pl.DataFrame:
