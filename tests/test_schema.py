@@ -352,6 +352,7 @@ def test_numbers_that_are_names_of_other_nodes_warn():
     said = "The nodes have numbers for names, and whole numbers are places in their order: 2 is the node named '2'"
     with pytest.warns(UserWarning) as found:
         assert graph.index([0, 3]).tolist() == [0, 3]
+    assert found[0].filename == __file__
     assert str(found[0].message) == said.replace(
         "2 is the node named '2'", "3 is the node named '4'; give names as text, '3'."
     )

@@ -6,10 +6,14 @@ Every class is also a built-in exception, so that callers who know nothing of va
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 import numbers
+import warnings
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any
+
+_CALLED_THROUGH = {"vaekit", "sklearn", "torch", "contextlib"}  # packages in whose lines a user looks for nothing
 
 
 class VaekitError(Exception):
@@ -42,6 +46,14 @@ class TrainingError(VaekitError, RuntimeError):
 
 class MissingDependencyError(VaekitError, ImportError):
     """An optional dependency is needed; the message says what to install."""
+
+
+def warn(sentence: str) -> None:
+    """Issue a UserWarning that points at the line of the user's code that led here."""
+    frame, level = inspect.currentframe(), 1
+    while (frame := frame and frame.f_back) and frame.f_globals.get("__name__", "").split(".")[0] in _CALLED_THROUGH:
+        level += 1
+    warnings.warn(sentence, stacklevel=level + 1)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from unittest.mock import Mock
 
@@ -367,8 +368,10 @@ def test_an_interruption_before_the_first_checkpoint_puts_the_old_run_back(run, 
     assert (copy / "report.md").exists() and [path.name for path in tmp_path.iterdir()] == ["copy"]
 
 
-def test_names_that_are_not_utf8_and_names_that_look_like_markup(run, tmp_path, capsys):
+def test_names_that_are_not_utf8_and_names_that_look_like_markup(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     name = os.fsdecode(b"caf\xe9.csv")
+    (tmp_path / name).write_text("a,b\n1,2\n")
     assert complaint(capsys, "fit", name, "-o", tmp_path / "RUN", *QUICK) == (
         "'caf\\udce9.csv' is no name in UTF-8, as a report must be: rename it."
     )
@@ -540,3 +543,13 @@ def test_help_is_quick():
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(times) < 0.5
+
+
+def test_what_is_not_there_is_said_before_the_slow_imports():
+    code = """
+        import sys
+        from vaekit.cli import main
+        assert [main(a.split()) for a in ("fit digit -o RUN", "evaluate RUN", "encode RUN digits -o z.npy")] == [2] * 3
+        assert not {"torch", "sklearn"} & sys.modules.keys()
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, capture_output=True)

@@ -279,8 +279,9 @@ def test_imputed_draws_alone_have_variances_inflated_by_the_cells_that_were_ther
 def test_a_cell_of_a_level_not_seen_at_fit_stays_as_it_is():
     frame = pd.DataFrame({"town": ["a", "b", "c", None] * 20, "x": np.random.default_rng(0).normal(size=80)})
     vae = TabularVAE(**SMALL).fit(frame)
-    with pytest.warns(UserWarning, match="which no training row did"):
+    with pytest.warns(UserWarning, match="which no training row did") as said:
         filled = vae.impute(frame.replace({"town": {"a": "new"}}))
+    assert said[0].filename == __file__  # and not a line of vaekit's own
     assert (filled["town"][::4] == "new").all() and filled["town"].notna().all()
 
 

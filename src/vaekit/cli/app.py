@@ -15,11 +15,31 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder made by 'vaekit fit'.", show_default=False)]
+
+def _check_run(run: Path) -> Path:
+    from vaekit.runs import read_config
+
+    read_config(run)
+    return run
+
+
+def _check_data(data: str) -> str:
+    from vaekit.data.sources import check_there
+
+    check_there(data)
+    return data
+
+
+# What is not there is said before seconds of imports.
+Run = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="Folder made by 'vaekit fit'.", show_default=False, callback=_check_run),
+]
 Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
+        callback=_check_data,
         help="Name of a data set, or a file: .csv .parquet .npy .npz, IDX, .graphml, edge list; or a folder of images, "
         "or with edges.csv and nodes.csv.",
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +23,7 @@ from vaekit.data.frames import (
     series_of,
 )
 from vaekit.data.times import DAY, from_local, in_utc, to_local, type_name
-from vaekit.errors import DataError, DataTypeError, OptionError, be, did_you_mean, join
+from vaekit.errors import DataError, DataTypeError, OptionError, be, did_you_mean, join, warn
 from vaekit.nn.warp import Warps
 from vaekit.schema import DENSE, LEVELLED, Column, TableSchema
 
@@ -103,10 +102,9 @@ def _check_constant(series: nw.Series[Any], column: Column) -> None:
     else:
         other = bool((codes_of(series, levels) == -1).any())
     if other:
-        warnings.warn(
+        warn(
             f"Column {column.name!r} holds other values than {levels[0]!r}, its only one at fit: it is no part of the "
-            "model, so they are passed over.",
-            stacklevel=2,
+            "model, so they are passed over."
         )
 
 
@@ -122,10 +120,9 @@ def code_column(series: nw.Series[Any], column: Column) -> np.ndarray:
         codes = codes_of(series, column.levels)
         if (codes == -1).any():
             unseen = series.filter((codes == -1).tolist()).unique(maintain_order=True).to_list()
-            warnings.warn(
+            warn(
                 f"Column {column.name!r} holds {join(unseen, 3)}, which no training row did: the model takes such "
-                "cells for missing.",
-                stacklevel=2,
+                "cells for missing."
             )
             codes[codes == -1] = np.nan
         return codes

@@ -60,22 +60,32 @@ def read(source: str | os.PathLike[str], kind: str | None = None) -> Dataset:
     >>> read("digits", kind="array").X.shape
     (1797, 64)
     """
-    from vaekit.data.datasets import dataset_names, load_dataset
+    from vaekit.data.datasets import load_dataset
 
     check_kind(kind)
+    check_there(source)
     text = os.fspath(source)
-    path, names = Path(text), dataset_names()
+    path = Path(text)
     if is_name(source):
         return _as(load_dataset(text), kind)
-    if text and os.path.isdir(path):
+    if os.path.isdir(path):
         return _reader(_of_folder(path, kind))(path, kind)
-    if _means_path(source):
-        check_file(path)
-    elif not text or not os.path.exists(path):
-        hint = did_you_mean(text, names) or f"; the data sets are {', '.join(names)}"
-        raise DataError(f"There is neither a data set nor a file named {text!r}{hint}.")
     reader = _of_graphs(path) if kind == "graph" else _by_ending(path) or _by_content(path)
     return _reader(reader)(path, kind)
+
+
+def check_there(source: str | os.PathLike[str]) -> None:
+    """Raise a DataError unless there is such a data set, folder or file; nothing of it is read."""
+    from vaekit.data.datasets import dataset_names
+
+    text = os.fspath(source)
+    if is_name(source) or (text and os.path.isdir(text)):
+        return
+    if _means_path(source):
+        check_file(Path(text))
+    elif not text or not os.path.exists(text):
+        hint = did_you_mean(text, dataset_names()) or f"; the data sets are {', '.join(dataset_names())}"
+        raise DataError(f"There is neither a data set nor a file named {text!r}{hint}.")
 
 
 def is_name(source: str | os.PathLike[str]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 
 from vaekit.data.labelled import LabelledBatch, LabelledRows
 from vaekit.data.rows import Binarize, Rows
-from vaekit.errors import DataError, OptionError
+from vaekit.errors import DataError, OptionError, warn
 from vaekit.estimators.autoencoder import Autoencoder
 from vaekit.estimators.density import DensityEstimator
 from vaekit.estimators.labels import find_classes, number_labels, read_labels, read_weights, unseen
@@ -335,7 +334,7 @@ class VAEClassifier(ClassifierMixin, DensityEstimator):
             raise DataError(f"A score needs a label for every row, but {int((~there).sum())} have none.")
         numbers = number_labels(labels, self.classes_)
         if (numbers < 0).any():
-            warnings.warn(f"y holds labels that fit has not seen, {unseen(labels, numbers)}: errors.", stacklevel=2)
+            warn(f"y holds labels that fit has not seen, {unseen(labels, numbers)}: errors.")
         right = self._log_probs(self.model_, rows).numpy().argmax(1) == numbers
         return float(np.average(right, weights=read_weights(sample_weight, len(rows))))
 

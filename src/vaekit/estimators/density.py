@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from vaekit.data.rows import Binarize, Rows
-from vaekit.errors import DataError
+from vaekit.errors import DataError, warn
 from vaekit.estimators.base import RowEstimator
 from vaekit.estimators.inputs import like_input
 from vaekit.estimators.options import check_draws
@@ -100,10 +99,9 @@ class DensityEstimator(RowEstimator):
             if grey_max > 1 and self.fitted_["two_valued"] and stats.two_valued and high != grey_max:
                 raise DataError(f"X holds 0 and {high:g} alone, but at fit 0 and {grey_max:g}: scale it as then.")
             if grey_max > 1 >= high and not bool(stats.whole.all()):
-                warnings.warn(
+                warn(
                     f"X holds fractions up to {high:g}, but grey levels at fit were whole numbers up to {grey_max:g}: "
-                    "scale it as then.",
-                    stacklevel=4,
+                    "scale it as then."
                 )
             return
         self.model_.likelihood.check(stats, self.schema_.columns)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Set
 from typing import Any
 
 import numpy as np
 
-from vaekit.errors import DataError, DataTypeError, check_number, did_you_mean
+from vaekit.errors import DataError, DataTypeError, check_number, did_you_mean, warn
 from vaekit.schema.conversion import (
     as_array,
     checked_features,
@@ -243,10 +242,9 @@ class Graph:
             return
         for number in np.unique(nodes).tolist():
             if hint := self._hint(number):
-                warnings.warn(
+                warn(
                     f"The nodes have numbers for names, and whole numbers are places in their order: {number} is the "
-                    f"node named {self.names[number]!r}{hint}.",
-                    stacklevel=4,
+                    f"node named {self.names[number]!r}{hint}."
                 )
                 return
 

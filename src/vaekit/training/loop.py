@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from vaekit.errors import OptionError, TrainingError, VaekitError
+from vaekit.errors import OptionError, TrainingError, VaekitError, warn
 from vaekit.randomness import isolated_rng, rng_state, set_rng_state
 from vaekit.training.averaging import MovingAverage
 from vaekit.training.checkpoint import Checkpoint, TrainingState
@@ -208,10 +207,9 @@ def _train(
     if settings.precision == "bfloat16":
         onednn = torch.backends.mkldnn.is_available()
         if device.type == "cpu" and onednn and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-            warnings.warn(
+            warn(
                 "This processor has no bfloat16 arithmetic and imitates it, many times slower than float32: "
-                "precision='float32' suits it better.",
-                stacklevel=2,
+                "precision='float32' suits it better."
             )
         autocast = torch.autocast(device.type, dtype=torch.bfloat16)
     factor = SCHEDULES[settings.schedule]
