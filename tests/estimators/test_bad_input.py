@@ -63,7 +63,7 @@ def test_options(options, message, iris):
 
 
 def test_nan_and_infinity_name_their_columns(iris):
-    frame = pd.DataFrame(iris, columns=["a", "b", "c", "d"])
+    frame = pd.DataFrame(iris.copy(), columns=["a", "b", "c", "d"])
     frame.loc[3, "b"] = np.nan
     assert said(DataError, lambda: VAE(**SMALL).fit(frame)) == (
         "Input X contains NaN in column 'b'; fill or drop these values (scikit-learn's SimpleImputer does) before "

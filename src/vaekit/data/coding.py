@@ -31,15 +31,15 @@ _ZONELESS = "time without a zone"
 _FARTHEST = 1e9  # warped numbers further out count as these, whose density float32 still holds
 
 
-def check_columns(frame: nw.DataFrame[Any], schema: TableSchema) -> None:
+def check_columns(names: list[str], schema: TableSchema) -> None:
     """Raise DataError where columns are missing or there are others than at fit; their order does not matter."""
     wanted = [column.name for column in schema.all_columns]
-    lost = [name for name in wanted if name not in frame.columns]
+    lost = [name for name in wanted if name not in names]
     if lost:
-        hint = did_you_mean(lost[0], [name for name in frame.columns if name not in wanted])
+        hint = did_you_mean(lost[0], [name for name in names if name not in wanted])
         add = hint or f": add {_it(lost)}, with empty cells if nothing else is known"
         raise DataError(f"Column{_s(lost)} {join(lost)} of the fit {be(lost)} missing{add}.")
-    others = [name for name in frame.columns if name not in wanted]
+    others = [name for name in names if name not in wanted]
     if others:
         raise DataError(
             f"Column{_s(others)} {join(others)} {be(others)} not among those of the fit: drop {_it(others)}."
@@ -72,7 +72,7 @@ def code_table(frame: nw.DataFrame[Any], schema: TableSchema) -> np.ndarray:
         DataError: columns are missing or too many; values are infinite, or below 0 in a column that never was.
         DataTypeError: a column is of another type than at fit.
     """
-    check_columns(frame, schema)
+    check_columns(frame.columns, schema)
     if len(frame) == 0:
         raise DataError("The table has no rows.")
     out = np.empty((len(frame), len(schema.modelled)), np.float32)

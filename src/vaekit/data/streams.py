@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaekit.data.coding import code_table
+from vaekit.data.coding import check_columns, code_table
 from vaekit.data.columns import Asked, check_frame, infer_column, infer_schema, scattered
 from vaekit.data.frames import dtype_of, family, with_listed
 from vaekit.data.identifiers import looks_running
@@ -220,10 +220,15 @@ def code_lazy(lazy: pl.LazyFrame, schema: TableSchema) -> TableRows:
 
 
 def typed(lazy: pl.LazyFrame, schema: TableSchema) -> pl.LazyFrame:
-    """The table with types that hold what is filled in: that of the fit for columns without values, all its levels."""
+    """The table with types that hold what is filled in: that of the fit for columns without values, all its levels.
+
+    Raises:
+        DataError: columns are missing or too many.
+    """
     frame: Any = nw.from_native(lazy)
     kinds = frame.collect_schema()
-    columns = {column.name: column for column in schema.all_columns if column.name in kinds}
+    check_columns(kinds.names(), schema)
+    columns = {column.name: column for column in schema.all_columns}
     fitted = {name: dtype_of(column.dtype) for name, column in columns.items()}
     others = [name for name in fitted if family(kinds[name]) != family(fitted[name])]
     casts = [nw.lit(None).cast(fitted[name]).alias(name) for name in without_values(frame, others)]
