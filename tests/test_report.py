@@ -70,6 +70,14 @@ def test_what_training_raised_is_named_once(changes: dict[str, Any], plain: bool
     assert ("what training raises" in text, "Training weighted the KL otherwise" in text) == (plain, not plain)
 
 
+@pytest.mark.parametrize("objective", ["iwae", "dreg", "stl"])
+def test_a_bound_of_several_samples_explains_a_low_elbo(objective: str, tmp_path: Path) -> None:
+    said = "a looser bound; training raised that of 3 samples, which may leave this far below |"
+    options: dict[str, Any] = {"latent_dim": 3, "objective": objective, **QUICK}
+    assert said in report(tmp_path / "several", VAE(samples=3, **options), IRIS)[0]
+    assert "a looser bound |" in report(tmp_path / "one", VAE(samples=1, **options), IRIS)[0]
+
+
 def test_the_first_ten_lines_say_what_it_is_and_what_it_is_worth(tmp_path: Path) -> None:
     text, summary = report(tmp_path, VAE(latent_dim=3, **QUICK), IRIS)
     top = "\n".join(text.splitlines()[:10])

@@ -13,7 +13,18 @@ import warnings
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
-_CALLED_THROUGH = {"vaekit", "sklearn", "torch", "contextlib"}  # packages in whose lines a user looks for nothing
+_SKIPPED = {
+    "vaekit",
+    "sklearn",
+    "joblib",
+    "torch",
+    "pandas",
+    "polars",
+    "narwhals",
+    "contextlib",
+    "threading",
+    "concurrent",
+}
 
 
 class VaekitError(Exception):
@@ -49,11 +60,14 @@ class MissingDependencyError(VaekitError, ImportError):
 
 
 def warn(sentence: str) -> None:
-    """Issue a UserWarning that points at the line of the user's code that led here."""
+    """Issue a UserWarning that points at the nearest line outside vaekit and what it is called through.
+
+    Where there is none, as in a thread of polars, it points at the line that warns.
+    """
     frame, level = inspect.currentframe(), 1
-    while (frame := frame and frame.f_back) and frame.f_globals.get("__name__", "").split(".")[0] in _CALLED_THROUGH:
+    while (frame := frame and frame.f_back) and frame.f_globals.get("__name__", "").split(".")[0] in _SKIPPED:
         level += 1
-    warnings.warn(sentence, stacklevel=level + 1)
+    warnings.warn(sentence, stacklevel=level + 1 if frame else 2)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -545,11 +545,16 @@ def test_help_is_quick():
     assert min(times) < 0.5
 
 
-def test_what_is_not_there_is_said_before_the_slow_imports():
+def test_what_is_not_there_is_said_before_the_slow_imports(run, tmp_path):
     code = """
         import sys
         from vaekit.cli import main
-        assert [main(a.split()) for a in ("fit digit -o RUN", "evaluate RUN", "encode RUN digits -o z.npy")] == [2] * 3
+        verbs = "fit digit -o OUT", "evaluate OUT", f"evaluate {sys.argv[1]} digit", f"encode {sys.argv[1]} digit -o z.npy"
+        assert [main(verb.split()) for verb in verbs] == [2] * 4
         assert not {"torch", "sklearn"} & sys.modules.keys()
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, capture_output=True)
+    command = [sys.executable, "-c", textwrap.dedent(code), run]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
+    digit = "vaekit: There is neither a data set nor a file named 'digit' (did you mean 'digits'?)."
+    no_run = "vaekit: There is no RUN at OUT; 'vaekit fit DATA -o OUT' makes one."
+    assert done.stderr.splitlines() == [digit, no_run, digit, digit]

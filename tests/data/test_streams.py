@@ -149,8 +149,13 @@ def test_fit_and_impute_agree_with_those_in_memory(frame, tmp_path):
     assert_frame_equal(streamed.head(5).collect(), in_memory.head(5), abs_tol=1e-5)
     chosen = pl.col("word") == "a"
     assert_frame_equal(streamed.select("word").filter(chosen).collect(), in_memory.select("word").filter(chosen))
-    with pytest.raises(DataError, match=r"^Column 'word' of the fit is missing: add it"):  # before anything is read
+    with pytest.raises(DataError) as error:  # at the call, not when it is collected
         vae.impute(frame.lazy().drop("word"))
+    assert str(error.value) == (
+        "Column 'word' of the fit is missing: add it, with empty cells if nothing else is known."
+    )
+    with pytest.raises(DataError, match=r"^Column 'more' is not among those of the fit: drop it\.$"):
+        vae.impute(frame.lazy().with_columns(more=1))
 
 
 def test_rows_chosen_of_mapped_rows():

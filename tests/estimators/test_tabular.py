@@ -5,6 +5,7 @@ import datetime
 import itertools
 import math
 import pickle
+from collections.abc import Callable
 
 import narwhals as nw
 import numpy as np
@@ -17,13 +18,14 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import vaekit
 from vaekit import TabularVAE, VAEImputer
+from vaekit.data import coding
 from vaekit.data.frames import as_frame, missing_in
 from vaekit.errors import DataError, DataTypeError, OptionError
 from vaekit.likelihoods.table import TableDistribution
@@ -279,10 +281,28 @@ def test_imputed_draws_alone_have_variances_inflated_by_the_cells_that_were_ther
 def test_a_cell_of_a_level_not_seen_at_fit_stays_as_it_is():
     frame = pd.DataFrame({"town": ["a", "b", "c", None] * 20, "x": np.random.default_rng(0).normal(size=80)})
     vae = TabularVAE(**SMALL).fit(frame)
-    with pytest.warns(UserWarning, match="which no training row did") as said:
+    with pytest.warns(UserWarning, match="which no training row did"):
         filled = vae.impute(frame.replace({"town": {"a": "new"}}))
-    assert said[0].filename == __file__  # and not a line of vaekit's own
     assert (filled["town"][::4] == "new").all() and filled["town"].notna().all()
+
+
+def test_warnings_point_at_the_line_of_the_caller():
+    frame = pl.DataFrame({"town": ["a", "b", "c", None] * 20, "x": np.random.default_rng(0).normal(size=80)})
+    vae = TabularVAE(**SMALL).fit(frame)
+    new = frame.with_columns(town=pl.lit("new"))
+    calls: list[Callable[[], object]] = [
+        lambda: vae.impute(new),
+        lambda: vae.set_output(transform="pandas").transform(new),
+        lambda: new.pipe(vae.impute),
+        lambda: cross_val_score(vae, pl.concat([new.head(5), frame]), cv=KFold(2)),
+    ]
+    for call in calls:
+        with pytest.warns(UserWarning, match="which no training row did") as said:
+            call()
+        assert said[0].filename == __file__
+    with pytest.warns(UserWarning, match="which no training row did") as said:
+        vae.impute(new.lazy()).collect()  # in a thread of polars, where no line is the caller's
+    assert said[0].filename in (__file__, coding.__file__)
 
 
 # -- scores ------------------------------------------------------------------------------------------------------------

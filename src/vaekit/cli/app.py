@@ -23,10 +23,11 @@ def _check_run(run: Path) -> Path:
     return run
 
 
-def _check_data(data: str) -> str:
+def _check_data(data: str | None) -> str | None:
     from vaekit.data.sources import check_there
 
-    check_there(data)
+    if data is not None:
+        check_there(data)
     return data
 
 
@@ -111,7 +112,10 @@ def fit(
 @app.command(epilog="Example:  vaekit evaluate RUN --samples 1000 --json")
 def evaluate(
     run: Run,
-    data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="By default the RUN's own test data.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="[DATA]", help="By default the RUN's own test data.", callback=_check_data),
+    ] = None,
     samples: Annotated[
         int | None,
         typer.Option(

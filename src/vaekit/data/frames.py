@@ -280,8 +280,9 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
         values = whole(values, column.dtype)
     if isinstance(dtype, nw.Unknown):  # of a column without values
         return nw.new_series(column.name, values, backend=backend)
-    if isinstance(dtype, nw.Enum | nw.Categorical) and backend == "pyarrow":  # which has no type of the first, and not
-        return nw.new_series(column.name, values, nw.String, backend=backend).cast(nw.Categorical)  # all make the other
+    # pyarrow has no Enum, and its older versions make no dictionary of a list
+    if isinstance(dtype, nw.Enum | nw.Categorical) and backend == "pyarrow":
+        return nw.new_series(column.name, values, nw.String, backend=backend).cast(nw.Categorical)
     if isinstance(dtype, nw.Decimal):
         return nw.new_series(column.name, values, nw.Float64, backend=backend).cast(dtype)
     return nw.new_series(column.name, values, dtype, backend=backend)

@@ -157,10 +157,10 @@ def likelihood_part(
         params = config["params"]
         plain = params.get("objective") == "elbo" and params.get("beta", 1) == 1 and not params.get("free_bits")
         raised = "what training raises: " if plain else ""
-        weighted = params.get("objective") in ("iwae", "dreg") and params.get("samples", 1) > 1
-        looser = f", as training raised that of {params['samples']} samples: much looser" if weighted else ""
+        many = params.get("objective") in ("iwae", "dreg", "stl") and params["samples"] > 1
+        other = f"; training raised that of {params['samples']} samples, which may leave this far below" if many else ""
         rows += [
-            ("ELBO", _scored(summary, "elbo"), f"{raised}reconstruction minus KL; a looser bound{looser}"),
+            ("ELBO", _scored(summary, "elbo"), f"{raised}reconstruction minus KL; a looser bound{other}"),
             (
                 "reconstruction",
                 _scored(summary, "reconstruction"),
