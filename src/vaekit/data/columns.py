@@ -23,6 +23,7 @@ from vaekit.data.frames import (
     plain,
 )
 from vaekit.data.identifiers import FEW, beyond_floats, looks_running
+from vaekit.data.listed import is_ordered, listed_levels, native_type
 from vaekit.data.remarks import notes_on
 from vaekit.data.times import is_named, to_local, type_name
 from vaekit.errors import DataError, DataTypeError, OptionError, did_you_mean, join
@@ -110,8 +111,9 @@ def infer_column(
         asked: its kind, or its levels.
         times: (n,) of a column of levels, how many rows have each value; None: one.
     """
-    name, dtype = series.name, type_name(series)
-    native = str(series.to_native().dtype) if series.implementation.is_pandas() else ""
+    name, dtype, native = series.name, type_name(series), native_type(series)
+    if dtype == "Categorical" and is_ordered(series):
+        dtype = f"Enum(categories={listed_levels(series)})"
     base = Column(name, "constant", dtype, native)
     beyond = isinstance(series.dtype, (nw.Int128, nw.UInt128)) or (native.endswith(ARROW) and not _named(native))
     beyond = beyond or not is_named(series)
@@ -180,7 +182,7 @@ def _seen(series: nw.Series[Any], levels: Sequence[Any]) -> np.ndarray:
 
 def _kind(series: nw.Series[Any], n: int) -> str:
     """The kind by the rules."""
-    if isinstance(series.dtype, nw.Enum):
+    if is_ordered(series):
         return "ordinal" if _seen(series, levels_of(series)).sum() > 2 else "binary"
     if isinstance(series.dtype, nw.Boolean):
         return "binary" if _seen(series, (False, True)).all() else "constant"

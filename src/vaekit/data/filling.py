@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -10,6 +11,7 @@ import numpy as np
 
 from vaekit.data.coding import level_values, point_values, values_of
 from vaekit.data.frames import as_frame, cast_like, exchangeable, missing_in, series_of, widened
+from vaekit.data.listed import native_type
 from vaekit.data.streams import as_lazy
 from vaekit.schema import LEVELLED, Column, TableSchema
 
@@ -59,7 +61,8 @@ def fill_table(
             gone = missing_in(series)[rows]
             rows, values = rows[gone], np.array(values, dtype=object)[gone].tolist()
             values = values if isinstance(column.levels[0], str) else np.array(values, dtype=np.float64)
-        piece = series_of(column, values, str(backend).lower())
+        own = replace(column, native=native_type(series)) if backend.is_pyarrow() else column
+        piece = series_of(own, values, str(backend).lower())
         if len(rows) == len(series) and not exchangeable(series.dtype, piece.dtype):
             new.append(piece)  # a column without values may be of any type, as where all cells are NaN
             continue

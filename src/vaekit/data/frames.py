@@ -12,6 +12,7 @@ import narwhals as nw
 import numpy as np
 import scipy.sparse
 
+from vaekit.data.listed import listed_codes, listed_levels
 from vaekit.data.times import DAY, in_utc
 from vaekit.errors import DataError, DataTypeError, be, join
 from vaekit.schema import Column
@@ -160,11 +161,9 @@ def missing_in(series: nw.Series[Any]) -> np.ndarray:
 def codes_of(series: nw.Series[Any], levels: Sequence[Any]) -> np.ndarray:
     """(n,) float64: each value's place in `levels`; NaN for what is missing, -1 for a value that is not there."""
     missing = missing_in(series)
-    native = series.to_native()
-    if isinstance(series.dtype, (nw.Categorical, nw.Enum)) and hasattr(native, "cat") and hasattr(native.cat, "codes"):
+    if (listed := listed_levels(series)) is not None:
         place = {level: i for i, level in enumerate(levels)}
-        each = np.array([place.get(level, -1) for level in native.cat.categories.tolist()] + [-1], np.float64)
-        codes = each[native.cat.codes.to_numpy()]
+        codes = np.array([place.get(level, -1) for level in listed] + [-1], np.float64)[listed_codes(series)]
     elif is_number(series):
         known = np.array([np.nan if isinstance(level, str) else float(level) for level in levels])
         order = np.argsort(known)
@@ -234,9 +233,8 @@ def cast_like(values: nw.Series[Any], series: nw.Series[Any]) -> nw.Series[Any]:
 
 def levels_of(series: nw.Series[Any]) -> tuple[Any, ...]:
     """The different values of a column in order: those that its type lists, or those that it holds."""
-    native = series.to_native()
-    if isinstance(series.dtype, (nw.Categorical, nw.Enum)) and hasattr(native, "cat") and hasattr(native.cat, "codes"):
-        return tuple(native.cat.categories.tolist())
+    if (listed := listed_levels(series)) is not None:
+        return tuple(listed)
     if isinstance(series.dtype, nw.Enum):
         return tuple(series.dtype.categories)
     if isinstance(series.dtype, nw.Boolean):
@@ -274,12 +272,17 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
         if isinstance(dtype, nw.Date):
             return made if backend == "pandas" else made.dt.date()  # which has no type of days
         return made.cast(dtype)
-    if backend == "pandas" and column.native:
+    dictionary = column.native.startswith("dictionary<") and not column.native.endswith(ARROW)
+    if backend == "pyarrow" and dictionary:
+        return nw.from_native(_dictionary(column, values), series_only=True).alias(column.name)
+    if backend == "pandas" and column.native and not dictionary:
         return nw.from_native(_pandas(column, values), series_only=True)
     if isinstance(values, np.ndarray) and (dtype.is_integer() or isinstance(dtype, nw.Boolean)):
         values = whole(values, column.dtype)
     if isinstance(dtype, nw.Unknown):  # of a column without values
         return nw.new_series(column.name, values, backend=backend)
+    if isinstance(dtype, nw.Enum | nw.Categorical) and isinstance(values, np.ndarray):  # levels that are numbers
+        return nw.new_series(column.name, values, nw.Float64, backend=backend)
     # pyarrow has no Enum, and its older versions make no dictionary of a list
     if isinstance(dtype, nw.Enum | nw.Categorical) and backend == "pyarrow":
         return nw.new_series(column.name, values, nw.String, backend=backend).cast(nw.Categorical)
@@ -299,8 +302,7 @@ def _pandas(column: Column, values: Any) -> Any:
     import pandas as pd
 
     if column.native == "category":
-        ordered = column.dtype.startswith("Enum")
-        listed = _listed(column.dtype) if ordered else sorted(column.levels) if column.pool else list(column.levels)
+        listed, ordered = _categories(column)
         if isinstance(values, np.ndarray):  # categories may be true and false, or whole numbers
             known = {float(level): level for level in listed}
             values = [known[value] for value in values.tolist()]
@@ -311,6 +313,22 @@ def _pandas(column: Column, values: Any) -> Any:
     elif isinstance(values, np.ndarray) and column.native == "object" and column.levels:
         values = [type(column.levels[0])(value) for value in values]
     return pd.Series(values, name=column.name, dtype=pandas_type(column.native))
+
+
+def _dictionary(column: Column, values: Any) -> Any:
+    import pyarrow as pa
+
+    listed, ordered = _categories(column)
+    place = {level: i for i, level in enumerate(listed)}
+    value, index = map(pa.type_for_alias, re.findall(r"=(\w+),", column.native))
+    codes = pa.array([place.get(value) for value in list(values)], index)
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(codes, pa.array(listed, value), ordered=ordered)])
+
+
+def _categories(column: Column) -> tuple[list[Any], bool]:
+    """The levels that the type of a column lists, and whether they have an order."""
+    ordered = column.dtype.startswith("Enum")
+    return _listed(column.dtype) if ordered else sorted(column.levels) if column.pool else list(column.levels), ordered
 
 
 def pandas_type(native: str) -> Any:
