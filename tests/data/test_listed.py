@@ -25,7 +25,7 @@ def table() -> pa.Table:
             "grade": dictionary(GRADES, pa.int8(), ordered=True),
             "size": dictionary(SIZES, pa.int32(), ordered=False),
             "rank": dictionary([1.5, 2.5, 3.5], pa.int8(), ordered=True),
-            "town": dictionary(["a", "b", "c"], pa.uint16(), ordered=False, values=pa.large_string()),
+            "town": dictionary(["a", "b", "c"], pa.int16(), ordered=False, values=pa.large_string()),
             "day": pa.DictionaryArray.from_arrays(pa.array([None] * 60, pa.int8()), pa.array([], pa.date32())),
             "x": np.arange(60.0),
         }
