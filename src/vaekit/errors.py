@@ -65,7 +65,7 @@ def warn(sentence: str) -> None:
     Where there is none, as in a thread of polars, it points at the line that warns.
     """
     frame, level = inspect.currentframe(), 1
-    while (frame := frame and frame.f_back) and frame.f_globals.get("__name__", "").split(".")[0] in _SKIPPED:
+    while (frame := frame and frame.f_back) and (frame.f_globals.get("__name__") or "").split(".")[0] in _SKIPPED:
         level += 1
     warnings.warn(sentence, stacklevel=level + 1 if frame else 2)
 

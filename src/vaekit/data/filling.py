@@ -61,9 +61,13 @@ def fill_table(
             gone = missing_in(series)[rows]
             rows, values = rows[gone], np.array(values, dtype=object)[gone].tolist()
             values = values if isinstance(column.levels[0], str) else np.array(values, dtype=np.float64)
-        own = replace(column, native=native_type(series)) if backend.is_pyarrow() else column
+        own, empty = column, len(rows) == len(series)
+        if backend.is_pyarrow() and not empty:  # a dictionary of its own type, of no more levels than are needed
+            own = replace(column, native=native_type(series))
+            if own.native and column.levels:
+                own = replace(own, dtype="Categorical", levels=tuple(dict.fromkeys(values)), pool=0)
         piece = series_of(own, values, str(backend).lower())
-        if len(rows) == len(series) and not exchangeable(series.dtype, piece.dtype):
+        if empty and not (exchangeable(series.dtype, piece.dtype) and _alike(series, piece)):
             new.append(piece)  # a column without values may be of any type, as where all cells are NaN
             continue
         if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
@@ -72,6 +76,12 @@ def fill_table(
             piece = cast_like(piece, series)
         new.append(_scatter(series, rows, piece))
     return frame.with_columns(*new) if new else frame.clone()
+
+
+def _alike(one: nw.Series[Any], other: nw.Series[Any]) -> bool:
+    """Whether two columns are no dictionaries of pyarrow whose levels are of two types."""
+    types = [native_type(series).partition(",")[0] for series in (one, other)]
+    return types[0] == types[1] or not all(name.startswith("dictionary<") for name in types)
 
 
 def with_own(X: Any, made: Any, schema: TableSchema) -> nw.DataFrame[Any]:
@@ -103,6 +113,10 @@ def _scatter(series: nw.Series[Any], rows: np.ndarray, values: nw.Series[Any]) -
     native = series.to_native()
     if series.implementation.is_pandas():
         out = native.copy()
-        out.iloc[rows] = values.to_native().to_numpy() if not hasattr(native, "cat") else values.to_list()
+        if hasattr(native, "cat"):
+            levels = {level: level for level in native.cat.categories}  # true and false, for 1.0 and 0.0
+            out.iloc[rows] = [levels.get(value, value) for value in values.to_list()]
+        else:
+            out.iloc[rows] = values.to_native().to_numpy()
         return nw.from_native(out, series_only=True)
     return series.scatter(rows.tolist(), values)

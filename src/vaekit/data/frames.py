@@ -12,7 +12,7 @@ import narwhals as nw
 import numpy as np
 import scipy.sparse
 
-from vaekit.data.listed import listed_codes, listed_levels
+from vaekit.data.listed import dictionary, listed_codes, listed_levels
 from vaekit.data.times import DAY, in_utc
 from vaekit.errors import DataError, DataTypeError, be, join
 from vaekit.schema import Column
@@ -272,10 +272,12 @@ def series_of(column: Column, values: Any, backend: Any) -> nw.Series[Any]:
         if isinstance(dtype, nw.Date):
             return made if backend == "pandas" else made.dt.date()  # which has no type of days
         return made.cast(dtype)
-    dictionary = column.native.startswith("dictionary<") and not column.native.endswith(ARROW)
-    if backend == "pyarrow" and dictionary:
-        return nw.from_native(_dictionary(column, values), series_only=True).alias(column.name)
-    if backend == "pandas" and column.native and not dictionary:
+    arrow = column.native.startswith("dictionary<") and not column.native.endswith(ARROW)
+    if backend == "pyarrow" and arrow:
+        listed, ordered = _categories(column)
+        made = dictionary(list(values), listed, column.native, ordered=ordered)
+        return nw.from_native(made, series_only=True).alias(column.name)
+    if backend == "pandas" and column.native and not arrow:
         return nw.from_native(_pandas(column, values), series_only=True)
     if isinstance(values, np.ndarray) and (dtype.is_integer() or isinstance(dtype, nw.Boolean)):
         values = whole(values, column.dtype)
@@ -315,20 +317,13 @@ def _pandas(column: Column, values: Any) -> Any:
     return pd.Series(values, name=column.name, dtype=pandas_type(column.native))
 
 
-def _dictionary(column: Column, values: Any) -> Any:
-    import pyarrow as pa
-
-    listed, ordered = _categories(column)
-    place = {level: i for i, level in enumerate(listed)}
-    value, index = map(pa.type_for_alias, re.findall(r"=(\w+),", column.native))
-    codes = pa.array([place.get(value) for value in list(values)], index)
-    return pa.chunked_array([pa.DictionaryArray.from_arrays(codes, pa.array(listed, value), ordered=ordered)])
-
-
 def _categories(column: Column) -> tuple[list[Any], bool]:
     """The levels that the type of a column lists, and whether they have an order."""
     ordered = column.dtype.startswith("Enum")
-    return _listed(column.dtype) if ordered else sorted(column.levels) if column.pool else list(column.levels), ordered
+    if ordered:
+        listed = _listed(column.dtype)
+        return [*listed, *(level for level in column.levels if level not in listed)], True
+    return sorted(column.levels) if column.pool else list(column.levels), False
 
 
 def pandas_type(native: str) -> Any:
