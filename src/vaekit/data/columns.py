@@ -183,8 +183,8 @@ def _seen(series: nw.Series[Any], levels: Sequence[Any]) -> np.ndarray:
 def _kind(series: nw.Series[Any], n: int) -> str:
     """The kind by the rules."""
     if is_ordered(series):
-        seen = int(_seen(series, levels_of(series)).sum())
-        return {1: "constant", 2: "binary"}.get(seen, "ordinal")
+        different = _seen(series, levels_of(series)).sum()
+        return "ordinal" if different > 2 else "binary" if different == 2 else "constant"
     if isinstance(series.dtype, nw.Boolean):
         return "binary" if _seen(series, (False, True)).all() else "constant"
     if not isinstance(series.dtype, nw.Categorical) and beyond_floats(series):

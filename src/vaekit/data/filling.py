@@ -79,7 +79,7 @@ def fill_table(
 
 
 def _alike(one: nw.Series[Any], other: nw.Series[Any]) -> bool:
-    """Whether two columns are no dictionaries of pyarrow whose levels are of two types."""
+    """False for two dictionaries of pyarrow whose levels are of different types."""
     types = [native_type(series).partition(",")[0] for series in (one, other)]
     return types[0] == types[1] or not all(name.startswith("dictionary<") for name in types)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from typing import Any
 
 import narwhals as nw
@@ -68,10 +69,8 @@ def dictionary(values: list[Any], levels: list[Any], like: str, *, ordered: bool
     value, index = map(pa.type_for_alias, re.findall(r"=(\w+),", like))
     place = {level: i for i, level in enumerate(levels)}
     known = pa.array(levels)
-    try:
+    with suppress(pa.ArrowInvalid):  # 2.5 among whole numbers
         known = known.cast(value)
-    except pa.ArrowInvalid:  # such as 2.5 among whole numbers
-        value = known.type
     places = np.array([place.get(value, -1) for value in values], np.int64)
     index = index if len(levels) <= 2 ** (index.bit_width - 1) else pa.int32()
     codes = pa.array(places, mask=places < 0).cast(index)
