@@ -45,8 +45,8 @@ def native_type(series: nw.Series[Any]) -> str:
     """The name of a type that narwhals does not tell whole: of a column of pandas, and of a dictionary of pyarrow."""
     if series.implementation.is_pandas():
         return str(series.to_native().dtype)
-    dictionary = series.implementation.is_pyarrow() and listed_levels(series) is not None
-    return str(series.to_native().type) if dictionary else ""
+    listed = series.implementation.is_pyarrow() and listed_levels(series) is not None
+    return str(series.to_native().type) if listed else ""
 
 
 def is_ordered(series: nw.Series[Any]) -> bool:
